@@ -1,0 +1,183 @@
+/**
+ * What a provider is: an identity, keys, rows of models and a function a task. Everything else, splitting,
+ * retries, storage, is the gateway's, so that a provider fits in one file.
+ */
+import type { z } from "@hono/zod-openapi";
+import type { FailureKind } from "./failure.ts";
+import type { Media } from "./media.ts";
+import type { ImageRequest, Task, Wishes } from "./request.ts";
+import type { SizeRule } from "./size.ts";
+
+/** One model of a provider, as data. */
+export interface Model<T extends Task = Task> {
+  id: string;
+  tasks: readonly T[];
+  /** Images one call can give. Default 1; more are made by several calls. */
+  maxImages?: number;
+  /** Input images it takes. Default 1. */
+  maxInputs?: number;
+  /** Whether an edit can be limited to a mask. */
+  mask?: boolean;
+  /** Default: any size is passed on. */
+  sizes?: SizeRule;
+  /** `WxH` used where the caller named no size; absent = the provider decides. */
+  defaultSize?: string;
+  /** The wishes it obeys; all others are left out and told. */
+  wishes?: readonly (keyof Wishes)[];
+  /** Values of `quality` it knows, from lowest to highest. */
+  qualities?: readonly string[];
+  /** Previews it can send while it works. Default 0. */
+  maxPartials?: number;
+  /** Longest call in ms, where it is longer than the configured limit. */
+  timeoutMs?: number;
+  prices?: Prices;
+  /** How good its pictures are, 0–100, for the `quality` strategy. */
+  rating?: number;
+  /** The day on which its provider stops it, ISO date. */
+  retires?: string;
+}
+
+/** Prices in US-dollars. What is absent is unknown, not zero. */
+export interface Prices {
+  /** Per image; the first row whose conditions hold. */
+  images?: readonly { usd: number; quality?: string; maxPixels?: number; square?: boolean }[];
+  /** Per million pixels. */
+  megapixel?: number;
+  /** Per million tokens. */
+  tokens?: { textIn: number; imageIn: number; imageOut: number };
+}
+
+/** Token counts as OpenAI tells them. */
+export interface Usage {
+  inputTextTokens: number;
+  inputImageTokens: number;
+  outputTokens: number;
+}
+
+/** One image that came out. */
+export interface MadeImage {
+  media: Media;
+  /** The prompt as the provider rewrote it. */
+  revisedPrompt?: string;
+  seed?: number;
+}
+
+/** What a call gave. */
+export interface Made {
+  images: MadeImage[];
+  usage?: Usage;
+  /** What the provider says it cost, in US-dollars. */
+  costUsd?: number;
+}
+
+/** Reads a successful reply. @throws Failed `malformed_reply` where it is not what was agreed on. */
+export type ReadReply<T> = (response: Response) => Promise<T>;
+
+/** How a job is known at its provider, written to the journal before the first wait. */
+export interface Ticket {
+  id: string;
+  /** Where to ask for its state, if the provider named an address. */
+  url?: string;
+}
+
+/** The open line to a provider: keys, time limit and failures are taken care of. */
+export interface Call {
+  /** Aborts when the client leaves or the limit is reached. */
+  readonly signal: AbortSignal;
+  /** Sends JSON. @throws Failed */
+  post<T>(path: string, body: unknown, read: ReadReply<T>, headers?: Record<string, string>): Promise<T>;
+  /** Sends a multipart form. @throws Failed */
+  form<T>(path: string, form: FormData, read: ReadReply<T>, headers?: Record<string, string>): Promise<T>;
+  /** Asks. @throws Failed */
+  get<T>(path: string, read: ReadReply<T>, headers?: Record<string, string>): Promise<T>;
+  /** A result at an address that the provider named: fetched through the guard, without the key. */
+  image(url: string): Media;
+  /** Hands a preview up to a caller who streams. */
+  partial(media: Media, index: number): void;
+  /** Tells that the provider took the job on: from here on it may cost money. */
+  accepted(ticket: Ticket): void;
+  /** Pauses between two questions. */
+  sleep(ms: number): Promise<void>;
+}
+
+/** Does one task with one call, or fails with `Failed`. `n` and all limits are already those of the model. */
+export type Operation = (request: ImageRequest, call: Call) => Promise<Made>;
+
+/** A row of a provider's table of failures. The first that matches a bad reply wins. */
+export interface FailureRow {
+  kind: FailureKind;
+  /** HTTP status of the reply. */
+  status?: number;
+  /** The provider's code or type. */
+  code?: RegExp;
+  /** The provider's words. */
+  text?: RegExp;
+}
+
+/** How a provider's keys look and travel. */
+export interface KeyShape {
+  pattern: RegExp;
+  /** Made up, for documents and tests. */
+  sample: string;
+  /** Where a person gets one. */
+  help?: string;
+  /** The headers that carry it. */
+  send(key: string): Record<string, string>;
+}
+
+/** A provider as it is registered. */
+export interface Provider {
+  /** The one name used in configuration, API, log and panel. */
+  name: string;
+  /** Other names that are understood. */
+  aliases?: readonly string[];
+  /** Prefix of its environment variables; absent = it has none. */
+  env?: string;
+  /** Absent where the operator has to name one. */
+  baseUrl?: string;
+  keys: KeyShape;
+  /** Whether it works without a key of ours, as the local painter does. */
+  keyless?: boolean;
+  /** Weight where the configuration names none. Default 10; 0 = never by itself. */
+  weight?: number;
+  models: readonly Model[];
+  /** Model of each task where nobody names one; the first model with the task if absent. */
+  defaults?: Partial<Record<Task, string>>;
+  /** Ids that the provider has stopped, and what it offers instead. */
+  successors?: Readonly<Record<string, string>>;
+  /** Ids that are not listed and are passed on all the same, with the limits of the listed model `like`. */
+  unlisted?: { pattern: RegExp; like: string };
+  operations: Partial<Record<Task, Operation>>;
+  /** Default: read by status alone. */
+  failures?: readonly FailureRow[];
+  /** Asks the service for its models; used where a pool's entry lists none. */
+  listModels?(call: Call): Promise<string[]>;
+}
+
+/**
+ * Checks at compile time that each task a model claims has an operation.
+ * A `blend` falls back on the `edit` operation with several inputs, a `variation` on it without words.
+ */
+export function defineProvider<const O extends Partial<Record<Task, Operation>>>(
+  provider: Omit<Provider, "models" | "operations"> & {
+    operations: O;
+    models: readonly Model<
+      Extract<keyof O, Task> | ("edit" extends keyof O ? "blend" | "variation" : never)
+    >[];
+  },
+): Provider {
+  return provider;
+}
+
+/** The operation that does `task` at `provider`. */
+export function operationOf(provider: Provider, task: Task): Operation | undefined {
+  return provider.operations[task] ?? (task === "generate" ? undefined : provider.operations.edit);
+}
+
+/** Whether a model can do a task; variation is an edit where the model has nothing of its own. */
+export function canDo(model: Model, task: Task): boolean {
+  return model.tasks.includes(task) || (task === "variation" && model.tasks.includes("edit"));
+}
+
+/** The type that a reply schema describes. */
+export type ReplyOf<S extends z.ZodType> = z.infer<S>;

@@ -1,0 +1,277 @@
+/** The story of one request, from what is wanted to pictures that are kept: every endpoint calls this. */
+import type { Clock, Dice } from "../core/clock.ts";
+import { CONSEQUENCES, Failed, type FailureKind, toFailure } from "../core/failure.ts";
+import type { Media, OpenUrl } from "../core/media.ts";
+import type { Provider, Ticket, Usage } from "../core/provider.ts";
+import type { ImageRequest } from "../core/request.ts";
+import { sizeText } from "../core/size.ts";
+import type { Health } from "../routing/health.ts";
+import { countFor, plan, type PlanOptions, planRelay, type Step } from "../routing/plan.ts";
+import type { Shot } from "./attempt.ts";
+import type { Budget } from "./budget.ts";
+import { type Caller, callerName } from "./caller.ts";
+import { type Attempt, cascade, CascadeFailed } from "./cascade.ts";
+import { type Keys, relayKeys } from "./lease.ts";
+import type { Pictures } from "./pictures.ts";
+
+/** A picture that came out. */
+export interface Picture extends Shot {
+  /** Its name under `/storage/`, where pictures are stored. */
+  name?: string;
+}
+
+/** What a request gave. */
+export interface Result {
+  pictures: Picture[];
+  provider: string;
+  model: string;
+  attempts: number;
+  costUsd?: number;
+  /** What was changed on the way, one sentence each. */
+  notes: string[];
+  usage?: Usage;
+  /** The request as the model that made the first picture got it. */
+  request: ImageRequest;
+}
+
+/** One request's own circumstances. */
+export interface Circumstances {
+  requestId: string;
+  /** Aborts when the client leaves. */
+  signal: AbortSignal;
+  /** Whether the reply carries the bytes themselves. */
+  wantsBytes: boolean;
+  onPartial?: (media: Media, index: number) => void;
+  onAccepted?: (ticket: Ticket) => void;
+}
+
+/** The story of a request as it is remembered. */
+export interface Story {
+  requestId: string;
+  time: number;
+  task: string;
+  model: string;
+  client: string;
+  provider?: string;
+  usedModel?: string;
+  outcome: "ok" | FailureKind;
+  /** HTTP status that was told. */
+  status: number;
+  error?: string;
+  images: number;
+  durationMs: number;
+  costUsd?: number;
+  prompt: string;
+  notes: string[];
+  attempts: readonly Attempt[];
+}
+
+/** How a story ended. */
+type Ending = Pick<Story, "outcome" | "status" | "images" | "notes"> & Partial<Story>;
+
+/** Settings that hold for a request, read anew for each. */
+export interface Limits {
+  maxRetries: number;
+  retryDelayMs: number;
+  deadlineMs: number;
+  queueTimeoutMs: number;
+}
+
+/** What the gateway is made of. */
+export interface GatewayOptions {
+  clock: Clock;
+  dice: Dice;
+  /** Opens what providers' replies name. */
+  open: OpenUrl;
+  planning: () => Omit<PlanOptions, "dice" | "latencyOf" | "allowed">;
+  limits: () => Limits;
+  timeoutOf: (step: Step) => number;
+  baseUrl: (provider: Provider) => string | undefined;
+  maxConcurrent: (provider: Provider) => number;
+  /** Keys of the pools. */
+  keys: Keys;
+  health: Health;
+  pictures: Pictures;
+  budget: Budget;
+  onAttempt: (attempt: Attempt, requestId: string) => void;
+  onStory: (story: Story) => void;
+}
+
+/** The engine: makes images for whoever asks. */
+export class Gateway {
+  constructor(private readonly options: GatewayOptions) {}
+
+  /** What clients have used. */
+  get budget(): Budget {
+    return this.options.budget;
+  }
+
+  /**
+   * Plans a request without asking anybody, so that what is wrong with it can be told before a stream begins.
+   * @throws Failed
+   */
+  plan(request: ImageRequest, caller: Caller): Step[] {
+    const { health, dice, planning } = this.options;
+    const options: PlanOptions = {
+      ...planning(),
+      dice,
+      latencyOf: (route) => health.state(route).latencyMs,
+      allowed: caller.mode === "backend" ? caller.client : undefined,
+    };
+    return caller.mode === "relay" ? planRelay(request, caller.provider, options) : plan(request, options);
+  }
+
+  /**
+   * Makes the images of `steps` and keeps them.
+   * @throws CascadeFailed or Failed, after the story was remembered
+   */
+  async run(
+    request: ImageRequest,
+    steps: readonly Step[],
+    caller: Caller,
+    circumstances: Circumstances,
+  ): Promise<Result> {
+    const startedAt = this.options.clock.now();
+    const attempts: Attempt[] = [];
+    const count = countFor(request.n, steps);
+    const spend = caller.mode === "backend" ? this.options.budget.reserve(caller.client, count) : undefined;
+    const remember = (rest: Ending) => {
+      spend?.({ images: rest.images, usd: rest.costUsd ?? 0 });
+      this.#remember(request, caller, circumstances, startedAt, attempts, rest);
+    };
+    try {
+      const result = await this.#make(request, steps, count, caller, circumstances, startedAt, attempts);
+      remember({
+        outcome: "ok",
+        status: 200,
+        provider: result.provider,
+        usedModel: result.model,
+        images: result.pictures.length,
+        costUsd: result.costUsd,
+        notes: result.notes,
+      });
+      return result;
+    } catch (thrown) {
+      const failure = toFailure(thrown, circumstances.signal, NEVER);
+      remember({
+        outcome: failure.kind,
+        status: CONSEQUENCES[failure.kind][caller.mode],
+        error: failure.message,
+        images: thrown instanceof CascadeFailed ? thrown.shots.length : 0,
+        costUsd: thrown instanceof CascadeFailed && thrown.shots.length > 0 ? thrown.costUsd : undefined,
+        notes: [],
+      });
+      throw thrown instanceof Failed ? thrown : new Failed(failure, thrown);
+    }
+  }
+
+  async #make(
+    request: ImageRequest,
+    steps: readonly Step[],
+    count: number,
+    caller: Caller,
+    { requestId, signal, wantsBytes, onPartial, onAccepted }: Circumstances,
+    startedAt: number,
+    attempts: Attempt[],
+  ): Promise<Result> {
+    const { clock, dice, open, timeoutOf, health, pictures, onAttempt } = this.options;
+    const { maxRetries, retryDelayMs, deadlineMs, queueTimeoutMs } = this.options.limits();
+    const about = { prompt: request.prompt, task: request.task, requestId, client: callerName(caller) };
+    try {
+      const gathered = await cascade(steps, count, {
+        clock,
+        dice,
+        open,
+        signal,
+        requestId,
+        onPartial,
+        onAccepted,
+        results: wantsBytes ? "needed" : pictures.stores ? "wanted" : "left",
+        keys: caller.mode === "relay" ? this.#ownKey(caller) : this.options.keys,
+        health: caller.mode === "relay" ? undefined : health,
+        timeoutOf,
+        maxRetries,
+        retryDelayMs,
+        patienceMs: queueTimeoutMs,
+        deadline: startedAt + deadlineMs,
+        startedAt,
+        onAttempt: (attempt) => {
+          attempts.push(attempt);
+          onAttempt(attempt, requestId);
+        },
+      });
+      const { step, costUsd, usage } = gathered;
+      const provider = step.route.provider.name;
+      const model = step.route.model.id;
+      const costEach = costUsd === undefined ? undefined : costUsd / count;
+      const kept = await Promise.all(gathered.shots.map(async (shot) => ({
+        ...shot,
+        name: await pictures.keep(shot, { ...about, ...tell(shot), provider, model, costUsd: costEach }),
+      })));
+      return {
+        pictures: kept,
+        provider,
+        model,
+        attempts: attempts.length,
+        costUsd,
+        notes: step.notes,
+        usage,
+        request: step.request,
+      };
+    } catch (thrown) {
+      if (thrown instanceof CascadeFailed) {
+        const made = attempts.find((attempt) => attempt.outcome === "ok");
+        const { provider = "", model = "" } = made ?? {};
+        await Promise.all(
+          thrown.shots.map((shot) => pictures.keep(shot, { ...about, ...tell(shot), provider, model })),
+        );
+      }
+      throw thrown;
+    }
+  }
+
+  #ownKey(caller: Extract<Caller, { mode: "relay" }>): Keys {
+    const { provider, key } = caller;
+    const baseUrl = this.options.baseUrl(provider);
+    if (baseUrl === undefined) {
+      throw new Failed({
+        kind: "invalid_request",
+        param: "provider",
+        message:
+          `${provider.name} has no fixed address: its base URL has to be configured before keys can be passed on to it`,
+      });
+    }
+    return relayKeys({
+      key,
+      baseUrl: baseUrl.replace(/\/+$/, ""),
+      maxConcurrent: this.options.maxConcurrent(provider),
+    });
+  }
+
+  #remember(
+    request: ImageRequest,
+    caller: Caller,
+    { requestId }: Circumstances,
+    startedAt: number,
+    attempts: readonly Attempt[],
+    ending: Ending,
+  ): void {
+    this.options.onStory({
+      requestId,
+      time: startedAt,
+      task: request.task,
+      model: request.model,
+      client: callerName(caller),
+      durationMs: this.options.clock.now() - startedAt,
+      prompt: request.prompt,
+      attempts,
+      ...ending,
+    });
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+function tell({ seed, revisedPrompt, facts }: Shot) {
+  return { seed, revisedPrompt, size: facts && sizeText(facts) };
+}

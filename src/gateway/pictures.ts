@@ -1,0 +1,92 @@
+/**
+ * What was made, kept beside the reply and never in its way: a picture can be fetched under its name from
+ * the moment it has one, from memory until it is on disk.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { ImageFacts } from "../core/media.ts";
+import { blobName } from "../platform/blob_names.ts";
+import type { Blobs } from "../platform/ports.ts";
+import type { Shot } from "./attempt.ts";
+
+/** What made a picture, written beside it. Members that img-router knew keep their names. */
+export interface About {
+  prompt: string;
+  revisedPrompt?: string;
+  model: string;
+  provider: string;
+  task: string;
+  seed?: number;
+  size?: string;
+  requestId: string;
+  client: string;
+  costUsd?: number;
+}
+
+/** A picture that is still on its way to the disk. */
+export interface Pending {
+  bytes: Uint8Array;
+  facts: ImageFacts;
+}
+
+/** Keeps pictures. */
+export class Pictures {
+  #pending = new Map<string, Pending>();
+  #writes = new Set<Promise<void>>();
+
+  /** @param options.blobs absent where nothing is stored. */
+  constructor(
+    private readonly options: {
+      clock: Clock;
+      blobs: () => Blobs | undefined;
+      onError: (error: unknown, name: string) => void;
+    },
+  ) {}
+
+  /** Whether pictures are stored at all. */
+  get stores(): boolean {
+    return this.options.blobs() !== undefined;
+  }
+
+  /**
+   * Starts to store an image that was looked at, and gives its name at once.
+   * Gives nothing where nothing is stored, or where the image stayed at its provider's address.
+   */
+  async keep(shot: Shot, about: About): Promise<string | undefined> {
+    const blobs = this.options.blobs();
+    const { facts } = shot;
+    if (!blobs || !facts) return undefined;
+    const time = this.options.clock.now();
+    const name = blobName({ time: new Date(time), prompt: about.prompt, type: facts.type });
+    const bytes = await shot.media.bytes();
+    this.#pending.set(name, { bytes, facts });
+    const { prompt, model, seed, ...params } = about;
+    const sidecar = {
+      prompt,
+      model,
+      seed,
+      params,
+      timestamp: time,
+      width: facts.width,
+      height: facts.height,
+      type: facts.type,
+    };
+    const write = blobs.put(name, bytes, sidecar)
+      .catch((error) => this.options.onError(error, name))
+      .finally(() => {
+        this.#pending.delete(name);
+        this.#writes.delete(write);
+      });
+    this.#writes.add(write);
+    return name;
+  }
+
+  /** A picture that is still on its way to the disk. */
+  pending(name: string): Pending | undefined {
+    return this.#pending.get(name);
+  }
+
+  /** Resolves when all that was begun is written. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#writes);
+  }
+}

@@ -1,0 +1,203 @@
+/** The pools of provider keys: from the store, from the environment, and what their states became. */
+import type { Clock } from "../core/clock.ts";
+import type { OpenUrl } from "../core/media.ts";
+import type { Provider } from "../core/provider.ts";
+import { openCall } from "../providers/call.ts";
+import { type KeyLimits, KeyPool, type PoolKey } from "../routing/key_pool.ts";
+import type { KeyState, KeyStore, ProviderKey } from "../store/keys.ts";
+
+/** What a provider's settings say about its pool. */
+export interface PoolSettings extends KeyLimits {
+  baseUrl?: string;
+  /** Keys that the environment gives; they can't be changed here. */
+  apiKeys: readonly string[];
+}
+
+/** What pools depend on. */
+export interface PoolsOptions {
+  clock: Clock;
+  providers: readonly Provider[];
+  settings: (provider: Provider) => PoolSettings;
+  store: KeyStore;
+  open: OpenUrl;
+  onError: (error: unknown, what: string) => void;
+}
+
+/** States are written this long after they changed, in ms, together with all others. */
+const SAVE_AFTER = 1000;
+const DISCOVERY_LIMIT = 15_000;
+const ENVIRONMENT = "environment:";
+/** Stands for the key of a provider that needs none. */
+const KEYLESS = "keyless";
+
+/** All pools, in memory; what changes is written behind. */
+export class Pools implements AsyncDisposable {
+  #pools = new Map<string, KeyPool>();
+  #secrets = new Map<string, string>();
+  #models = new Map<string, readonly string[]>();
+  #changed = new Map<string, PoolKey>();
+  #saving?: Promise<void>;
+  readonly #closing = new AbortController();
+
+  constructor(private readonly options: PoolsOptions) {
+    for (const provider of options.providers) {
+      const pool = new KeyPool({
+        clock: options.clock,
+        limits: () => options.settings(provider),
+        onChange: (key) => this.#note(key),
+      });
+      this.#pools.set(provider.name, pool);
+    }
+  }
+
+  /** Reads the keys again, from store and environment; states in memory are kept where they are newer. */
+  async load(): Promise<void> {
+    await this.#save();
+    const stored = await this.options.store.list();
+    this.#secrets.clear();
+    for (const provider of this.options.providers) {
+      const keys = stored.filter((key) => key.provider === provider.name).map((key) => this.#fromStore(key));
+      const given = this.options.settings(provider).apiKeys.map((secret, index) =>
+        this.#given(provider, secret, index)
+      );
+      const own = provider.keyless ? [this.#given(provider, KEYLESS, 0)] : [];
+      this.pool(provider).set([...keys, ...given, ...own]);
+    }
+  }
+
+  /** The pool of a provider. */
+  pool(provider: Provider): KeyPool {
+    return this.#pools.get(provider.name)!;
+  }
+
+  /** The secret behind a key. @throws Error if it was removed, or stored under another SECRET_KEY */
+  async reveal(key: PoolKey): Promise<string> {
+    const secret = this.#secrets.get(key.id) ?? await this.options.store.reveal(key.id);
+    if (secret === undefined) throw new Error(`The key ${key.name} was removed`);
+    return secret;
+  }
+
+  /** Models that the pool's entries list, or that their services told of. */
+  discovered(provider: Provider): string[] {
+    return [...new Set(this.pool(provider).keys.flatMap((key) => key.enabled ? key.models : []))];
+  }
+
+  /** Asks the services of keys that list no models, where only they know which there are. */
+  async discover(signal: AbortSignal): Promise<void> {
+    const { providers } = this.options;
+    const asked = providers.filter((provider) => provider.listModels && provider.unlisted?.like === "*");
+    for (const provider of asked) {
+      const pool = this.pool(provider);
+      const found = await Promise.all(pool.keys.map(async (key) => {
+        if (!key.enabled || (key.models.length > 0 && !this.#models.has(key.id))) return key;
+        const models = await this.#ask(provider, key, signal);
+        if (models) this.#models.set(key.id, models);
+        return { ...key, models: models ?? key.models };
+      }));
+      const byId = new Map(found.map((key) => [key.id, key.models]));
+      // What happened to keys while their services were asked stays.
+      pool.set(pool.keys.map((key) => ({ ...key, models: byId.get(key.id) ?? key.models })));
+    }
+  }
+
+  /** Writes what changed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#saving;
+    await this.#save();
+  }
+
+  async #ask(provider: Provider, key: PoolKey, signal: AbortSignal): Promise<string[] | undefined> {
+    const { clock, open, onError } = this.options;
+    const baseUrl = key.baseUrl ?? this.options.settings(provider).baseUrl ?? provider.baseUrl;
+    if (baseUrl === undefined) return undefined;
+    using limit = clock.timeout(DISCOVERY_LIMIT);
+    try {
+      const call = openCall({
+        provider,
+        baseUrl: baseUrl.replace(/\/+$/, ""),
+        key: await this.reveal(key),
+        signal: AbortSignal.any([signal, limit.signal, this.#closing.signal]),
+        open,
+        clock,
+        requestId: "discovery",
+      });
+      return await provider.listModels!(call);
+    } catch (error) {
+      onError(error, `models of ${provider.name} at ${new URL(baseUrl).host}`);
+      return undefined;
+    }
+  }
+
+  #fromStore(key: ProviderKey): PoolKey {
+    const { id, name, baseUrl, enabled, modelRests, strikes, successes, failures, lastUsedAt, lastError } =
+      key;
+    return {
+      id,
+      name,
+      baseUrl,
+      models: key.models.length > 0 ? key.models : this.#models.get(id) ?? [],
+      enabled,
+      modelRests,
+      strikes,
+      successes,
+      failures,
+      lastUsedAt,
+      lastError,
+      rest: key.restingUntil === undefined
+        ? undefined
+        : { until: key.restingUntil, reason: key.restReason ?? "" },
+    };
+  }
+
+  #given(provider: Provider, secret: string, index: number): PoolKey {
+    const id = `${ENVIRONMENT}${provider.name}:${index}`;
+    this.#secrets.set(id, secret);
+    const before = this.pool(provider).keys.find((key) => key.id === id);
+    const name = secret === KEYLESS ? "no key needed" : `environment ${index + 1}`;
+    return before ??
+      {
+        id,
+        name,
+        models: this.#models.get(id) ?? [],
+        enabled: true,
+        modelRests: {},
+        strikes: 0,
+        successes: 0,
+        failures: 0,
+      };
+  }
+
+  #note(key: PoolKey): void {
+    if (key.id.startsWith(ENVIRONMENT)) return;
+    this.#changed.set(key.id, key);
+    this.#saving ??= this.options.clock.sleep(SAVE_AFTER, this.#closing.signal).catch(() => {}).then(() => {
+      this.#saving = undefined;
+      return this.#save();
+    });
+  }
+
+  async #save(): Promise<void> {
+    if (this.#changed.size === 0) return;
+    const states = [...this.#changed.values()].map(stateOf);
+    this.#changed.clear();
+    await this.options.store.saveStates(states).catch((error) =>
+      this.options.onError(error, "states of keys")
+    );
+  }
+}
+
+function stateOf(key: PoolKey): KeyState & { id: string } {
+  const { id, rest, strikes, modelRests, successes, failures, lastUsedAt, lastError } = key;
+  return {
+    id,
+    restingUntil: rest?.until,
+    restReason: rest?.reason,
+    strikes,
+    modelRests: { ...modelRests },
+    successes,
+    failures,
+    lastUsedAt,
+    lastError,
+  };
+}

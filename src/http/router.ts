@@ -1,0 +1,143 @@
+/** What is mounted where, and what every request passes on its way. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { getConnInfo } from "hono/deno";
+import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import { requestId } from "hono/request-id";
+import { Failed } from "../core/failure.ts";
+import { logger, withRequestId } from "../log/log.ts";
+import { identify } from "./auth.ts";
+import { addDocs } from "./docs.ts";
+import type { EdgeApp } from "./documented.ts";
+import type { Edge, EdgeContext, EdgeEnv } from "./edge.ts";
+import { errorReply, HttpFault } from "./errors.ts";
+import { addHealth } from "./health.ts";
+import { publicBase } from "./links.ts";
+import { normalPath } from "./paths.ts";
+import { addStorage } from "./storage.ts";
+import { addChat } from "./v1/chat.ts";
+import { attemptsOf } from "./v1/endpoint.ts";
+import { addImages } from "./v1/images.ts";
+import { addModels } from "./v1/models.ts";
+
+const log = logger("http");
+
+const EXPOSED = [
+  ...["x-request-id", "retry-after", "retry-after-ms", "x-should-retry", "etag", "content-disposition"],
+  ...["provider", "model", "attempts", "cost-usd", "notes"].map((name) => `x-imgrouter-${name}`),
+];
+
+/** Builds the app. */
+export function createRouter(edge: Edge): EdgeApp {
+  const app: EdgeApp = new OpenAPIHono<EdgeEnv>({ getPath: (request) => normalPath(request.url) });
+  app.use(requestId({ limitLength: 128, generator: () => `req_${crypto.randomUUID().replaceAll("-", "")}` }));
+  app.use((c, next) => withRequestId(c.get("requestId"), next));
+  app.use(logged(edge));
+  app.use(allowingOrigins(edge));
+  app.use(async (c, next) => {
+    c.set("base", publicBase(c.req.raw, peerOf(c), edge.settings()));
+    await next();
+  });
+  app.use(methodNotAllowed({
+    app,
+    onMethodNotAllowed: (c, methods) => {
+      const allow = methods.join(", ");
+      return told(
+        c as EdgeContext,
+        new HttpFault(405, {
+          message: `${c.req.method} is not possible here; allowed: ${allow}`,
+          code: "method_not_allowed",
+        }, { allow }),
+      );
+    },
+  }));
+  app.use("/v1/*", limited(edge));
+  app.post("/v1/*", async (c, next) => {
+    c.set("identity", await identify(c.req.raw.headers, edge.auth));
+    await next();
+  });
+  addImages(app, edge);
+  addChat(app, edge);
+  addModels(app, edge);
+  addStorage(app, edge);
+  addHealth(app, edge);
+  addDocs(app, edge);
+  app.notFound((c) => told(c, notFound(c.req.path)));
+  app.onError((error, c) => told(c as EdgeContext, error));
+  return app;
+}
+
+/** Says what went wrong, to the caller and to the log. */
+function told(c: EdgeContext, error: unknown): Response {
+  const { status, body, headers } = errorReply(error, c.get("mode"));
+  if (!(error instanceof Failed) && !(error instanceof HttpFault)) {
+    log.error("Failed unexpectedly: {error}", { error });
+  }
+  return c.json(body, status, { ...headers, ...attemptsOf(error) });
+}
+
+/** One line a request, when its reply begins. */
+function logged(edge: Edge) {
+  return async function logged(c: EdgeContext, next: () => Promise<void>): Promise<void> {
+    const startedAt = edge.clock.now();
+    await next();
+    if (!edge.settings().requestLogging) return;
+    const { method, path } = c.req;
+    const fields = { method, path, status: c.res.status, ms: edge.clock.now() - startedAt };
+    if (c.res.status >= 500) log.warn("{method} {path} {status} in {ms} ms", fields);
+    else log.info("{method} {path} {status} in {ms} ms", fields);
+  };
+}
+
+function allowingOrigins(edge: Edge) {
+  const allowing = cors({
+    origin: "*",
+    allowMethods: ["GET", "HEAD", "POST", "OPTIONS"],
+    exposeHeaders: EXPOSED,
+    maxAge: 86_400,
+  });
+  return function allowingOrigins(c: EdgeContext, next: () => Promise<void>) {
+    return edge.settings().cors ? allowing(c, next) : next();
+  };
+}
+
+function limited(edge: Edge) {
+  return function limited(c: EdgeContext, next: () => Promise<void>) {
+    const maxSize = edge.settings().maxBodySize;
+    const onError = () => {
+      throw new HttpFault(413, {
+        message: `The body is larger than ${maxSize} bytes, which is the limit of this gateway`,
+        code: "body_too_large",
+      });
+    };
+    return bodyLimit({ maxSize, onError })(c, next);
+  };
+}
+
+function peerOf(c: EdgeContext): string | undefined {
+  // Absent where the app is called without a server, as tests do.
+  return c.env === undefined || !("remoteAddr" in (c.env as object))
+    ? undefined
+    : getConnInfo(c).remote.address;
+}
+
+const HINTS: [pattern: RegExp, hint: string][] = [
+  [
+    /\/responses$/,
+    "this gateway speaks /v1/chat/completions and /v1/images/*; in the AI SDK use provider.chat(…) or provider.image(…)",
+  ],
+  [/\/embeddings$|\/audio\//, "this gateway makes images only"],
+  [
+    /\/dashboard\/billing\//,
+    "this gateway has no billing endpoint; costs are in the x-imgrouter-cost-usd header",
+  ],
+];
+
+function notFound(path: string): HttpFault {
+  const hint = HINTS.find(([pattern]) => pattern.test(path))?.[1] ?? "GET /docs lists what there is";
+  return new HttpFault(404, {
+    message: `There is nothing at ${path.slice(0, 200)}: ${hint}`,
+    code: "not_found",
+  });
+}

@@ -1,0 +1,93 @@
+/** Image replies: OpenAI's JSON, its events, or the bytes alone. Base64 is never parsed or escaped on its way out. */
+import type { Media } from "../../core/media.ts";
+import { sizeText } from "../../core/size.ts";
+import type { Picture, Result } from "../../gateway/handle.ts";
+import { imageUsage } from "./usage.ts";
+
+/** How images are handed over. */
+export type ResponseFormat = "url" | "b64_json";
+
+/** Builds the address of a stored picture. */
+export type LinkTo = (name: string) => string;
+
+/** OpenAI's schema knows these sizes; others are left out of replies and written `auto` in events. */
+const KNOWN_SIZES = ["1024x1024", "1024x1536", "1536x1024"];
+const KNOWN_QUALITIES = ["low", "medium", "high"];
+const FORMATS: Record<string, "png" | "webp" | "jpeg"> = {
+  "image/png": "png",
+  "image/webp": "webp",
+  "image/jpeg": "jpeg",
+};
+
+/** The JSON of a reply. `created` in seconds since the epoch. */
+export async function imagesBody(
+  result: Result,
+  format: ResponseFormat,
+  linkTo: LinkTo,
+  created: number,
+): Promise<string> {
+  const items = await Promise.all(result.pictures.map((picture) => item(picture, format, linkTo)));
+  const rest = JSON.stringify({ ...about(result), usage: imageUsage(result) });
+  return `{"created":${created},"data":[${items.join(",")}],${rest.slice(1)}`;
+}
+
+/** Where a picture can be fetched: its own link, its provider's address, else the picture itself as a data URI. */
+export function addressOf(picture: Picture, linkTo: LinkTo): Promise<string> {
+  if (picture.name !== undefined) return Promise.resolve(linkTo(picture.name));
+  return picture.media.url === undefined ? picture.media.dataUrl() : Promise.resolve(picture.media.url);
+}
+
+async function item(picture: Picture, format: ResponseFormat, linkTo: LinkTo): Promise<string> {
+  const revised = picture.revisedPrompt === undefined
+    ? ""
+    : `,"revised_prompt":${JSON.stringify(picture.revisedPrompt)}`;
+  if (format === "b64_json") return `{"b64_json":"${await picture.media.base64()}"${revised}}`;
+  const address = await addressOf(picture, linkTo);
+  return `{"url":${address.startsWith("data:") ? `"${address}"` : JSON.stringify(address)}${revised}}`;
+}
+
+function about({ pictures, request }: Result) {
+  const facts = pictures[0]?.facts;
+  const size = facts && sizeText(facts);
+  return {
+    output_format: facts && FORMATS[facts.type],
+    size: size !== undefined && KNOWN_SIZES.includes(size) ? size : undefined,
+    quality: KNOWN_QUALITIES.includes(request.quality ?? "") ? request.quality : undefined,
+    background: request.background === "auto" ? undefined : request.background,
+  };
+}
+
+/** Events of a stream, `image_generation.…` or `image_edit.…`. */
+export interface StreamEvents {
+  partial(media: Media, index: number): Promise<string>;
+  completed(result: Result): Promise<string[]>;
+}
+
+/** Builds the events of a stream. */
+export function streamEvents(
+  kind: "image_generation" | "image_edit",
+  wished: { quality?: string; background?: string },
+  created: number,
+): StreamEvents {
+  const frame = async (type: string, media: Media, more: object) => {
+    const facts = await media.facts();
+    const size = facts ? sizeText(facts) : "auto";
+    const rest = JSON.stringify({
+      type,
+      created_at: created,
+      size: KNOWN_SIZES.includes(size) ? size : "auto",
+      quality: KNOWN_QUALITIES.includes(wished.quality ?? "") ? wished.quality : "auto",
+      background: wished.background ?? "auto",
+      output_format: (facts && FORMATS[facts.type]) ?? "png",
+      ...more,
+    });
+    return `event: ${type}\ndata: {"b64_json":"${await media.base64()}",${rest.slice(1)}\n\n`;
+  };
+  return {
+    partial: (media, index) => frame(`${kind}.partial_image`, media, { partial_image_index: index }),
+    completed: (result) => {
+      const usage = imageUsage(result);
+      return Promise.all(result.pictures.map(({ media }) => frame(`${kind}.completed`, media, { usage })));
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/** The time limits of one fetch: one for all of it, and a shorter one for whatever it waits for just now. */
+import type { Clock } from "../core/clock.ts";
+import { badUrl } from "./outbound_addresses.ts";
+
+/** Counts one fetch's time. Disposing of it stops every timer. */
+export class TimeLimits implements Disposable {
+  /** Aborts with `Failed` when a limit is reached, or with the reason of one of the other signals. */
+  readonly signal: AbortSignal;
+  #reached = new AbortController();
+  #total: Disposable;
+  #phase: Disposable | undefined;
+
+  /** @param totalMs from the first lookup to the last byte, redirects included. @param others end the fetch too */
+  constructor(private readonly clock: Clock, totalMs: number, others: AbortSignal[]) {
+    this.signal = AbortSignal.any([this.#reached.signal, ...others]);
+    this.#total = this.#start(totalMs, "the transfer did not end");
+  }
+
+  /** Begins to wait for something; the limit of what was waited for before is dropped. */
+  enter(what: "connection" | "first byte" | "next bytes", ms: number): void {
+    this.leave();
+    this.#phase = this.#start(ms, `there was no ${what}`);
+  }
+
+  /** Waits for nothing any more, except for the reader. */
+  leave(): void {
+    this.#phase?.[Symbol.dispose]();
+    this.#phase = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.leave();
+    this.#total[Symbol.dispose]();
+  }
+
+  #start(ms: number, complaint: string): Disposable {
+    const timer = this.clock.timeout(ms);
+    timer.signal.addEventListener("abort", () => {
+      this.#reached.abort(badUrl(`Cannot fetch the address: ${complaint} within ${ms / 1000} s`));
+    }, { once: true });
+    return timer;
+  }
+}

@@ -1,0 +1,106 @@
+/** What a provider's bad reply means: its own table first, its status second. */
+import type { Failure, FailureKind } from "../core/failure.ts";
+import type { FailureRow } from "../core/provider.ts";
+
+/** What can be learnt from a bad reply. */
+export interface BadReply {
+  status: number;
+  headers?: Headers;
+  /** The body as text; JSON is looked into. */
+  body: string;
+}
+
+/** What each HTTP status means where a provider says nothing more. */
+const BY_STATUS: Record<number, FailureKind> = {
+  400: "invalid_request",
+  401: "key_rejected",
+  402: "out_of_credit",
+  403: "not_permitted",
+  404: "model_not_found",
+  408: "timed_out",
+  409: "overloaded",
+  413: "invalid_request",
+  415: "invalid_request",
+  422: "invalid_request",
+  429: "rate_limited",
+  504: "timed_out",
+};
+
+/**
+ * Reads a bad reply by `rows`, then by its status. The wait comes from `retry-after-ms`, `retry-after`
+ * (seconds or an HTTP date) or the words "try again in/after 12.3 s".
+ */
+export function readFailure(reply: BadReply, rows: readonly FailureRow[] = [], now = Date.now()): Failure {
+  const said = readErrorBody(reply.body);
+  const row = rows.find((row) =>
+    (row.status === undefined || row.status === reply.status) &&
+    (row.code === undefined || row.code.test(said.code ?? "") || row.code.test(said.type ?? "")) &&
+    (row.text === undefined || row.text.test(said.message))
+  );
+  const byStatus = BY_STATUS[reply.status] ?? (reply.status >= 500 ? "overloaded" : "malformed_reply");
+  return {
+    kind: row?.kind ?? byStatus,
+    message: said.message || `HTTP ${reply.status}`,
+    status: reply.status,
+    code: said.code,
+    param: said.param,
+    retryAfterMs: readWait(reply.headers, said.message, now),
+  };
+}
+
+/** The parts of an error body, whichever of the usual shapes it has. */
+export interface ErrorBody {
+  message: string;
+  code?: string;
+  type?: string;
+  param?: string;
+}
+
+/**
+ * Looks into an error body: `{error: {message, code, type, param}}`, the same in a one-element array,
+ * `{error: "text", message}`, `{message}`, `{detail}`, or plain text, cut at 500 characters.
+ */
+export function readErrorBody(body: string): ErrorBody {
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    return { message: body.replace(/<[^>]{0,200}>/g, " ").replace(/\s+/g, " ").trim().slice(0, 500) };
+  }
+  if (Array.isArray(json)) json = json[0];
+  const outer = isRecord(json) ? json : {};
+  const inner = isRecord(outer.error) ? outer.error : outer;
+  const message = [inner.message, outer.message, outer.error, outer.detail].find((part) =>
+    typeof part === "string"
+  );
+  return {
+    message: ((message as string | undefined) ?? body).slice(0, 500),
+    code: textOf(inner.code) ?? textOf(outer.code),
+    type: textOf(inner.type),
+    param: textOf(inner.param),
+  };
+}
+
+function readWait(headers: Headers | undefined, message: string, now: number): number | undefined {
+  const ms = Number(headers?.get("retry-after-ms") ?? NaN);
+  if (ms >= 0) return ms;
+  const after = headers?.get("retry-after");
+  if (after) {
+    const seconds = Number(after);
+    if (seconds >= 0) return seconds * 1000;
+    const date = Date.parse(after);
+    if (!Number.isNaN(date)) return Math.max(0, date - now);
+  }
+  const words = /(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|s|m)/i.exec(message);
+  if (!words) return undefined;
+  return Number(words[1]) * { ms: 1, s: 1000, m: 60_000 }[words[2]!.toLowerCase() as "ms" | "s" | "m"];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value === "string" && value !== "") return value;
+  return typeof value === "number" ? String(value) : undefined;
+}

@@ -1,0 +1,189 @@
+/**
+ * OpenAI's images dialect, which many services speak. What they do differently is said in options:
+ * names of fields, names of form parts, and whether they may be told the form of the reply.
+ */
+import { z } from "@hono/zod-openapi";
+import { Failed } from "../core/failure.ts";
+import { Media } from "../core/media.ts";
+import type { Call, Made, MadeImage, Operation, Provider, Usage } from "../core/provider.ts";
+import type { ImageRequest, Wishes } from "../core/request.ts";
+import { sizeText } from "../core/size.ts";
+import { events, json, parseReply } from "./call.ts";
+import { readFailure } from "./failure_reading.ts";
+
+/** How a service departs from OpenAI's own dialect. */
+export interface Dialect {
+  /** The service's name of each wish it knows. Default: none is sent. */
+  fields?: Partial<Record<keyof Wishes, string>>;
+  /** Part of a form that holds the input images, by their count. Default: OpenAI's `image` or `image[]`. */
+  imagePart?: (count: number) => string;
+  /** Value of `response_format` for a model; absent = the field is not sent. */
+  responseFormat?: (model: string) => "b64_json" | "url" | undefined;
+  /** Whether `n` is sent. Default true. */
+  sendsCount?: boolean;
+  /** Whether previews can be streamed. Default false. */
+  streams?: boolean;
+  /** The table by which an error inside a good reply is read. */
+  failures?: Provider["failures"];
+}
+
+/** The operations `generate` and `edit` of a service that speaks the dialect. */
+export function openAiDialect(dialect: Dialect): { generate: Operation; edit: Operation } {
+  return {
+    generate: (request, call) => {
+      const body = { ...fieldsOf(request, dialect), ...request.providerParams };
+      if (!streams(request, dialect)) return call.post("images/generations", body, reply(call, dialect));
+      return readStream(call, dialect, (read) => call.post("images/generations", body, read));
+    },
+    edit: async (request, call) => {
+      const form = await formOf(request, call, dialect);
+      if (!streams(request, dialect)) return call.form("images/edits", form, reply(call, dialect));
+      return readStream(call, dialect, (read) => call.form("images/edits", form, read));
+    },
+  };
+}
+
+/** Lists the ids of a service's models. */
+export async function listOpenAiModels(call: Call): Promise<string[]> {
+  const { data } = await call.get("models", json(ModelList));
+  return data.map((model) => model.id);
+}
+
+function streams(request: ImageRequest, dialect: Dialect): boolean {
+  return Boolean(dialect.streams) && request.partialImages > 0;
+}
+
+function fieldsOf(request: ImageRequest, dialect: Dialect): Record<string, unknown> {
+  const { fields = {}, responseFormat, sendsCount = true } = dialect;
+  const body: Record<string, unknown> = { model: request.model, prompt: request.prompt };
+  if (sendsCount) body.n = request.n ?? 1;
+  if (request.size) body.size = sizeText(request.size);
+  for (const [wish, name] of Object.entries(fields) as [keyof Wishes, string][]) {
+    if (request[wish] !== undefined) body[name] = request[wish];
+  }
+  const format = responseFormat?.(request.model);
+  if (format) body.response_format = format;
+  if (streams(request, dialect)) Object.assign(body, { stream: true, partial_images: request.partialImages });
+  return body;
+}
+
+async function formOf(request: ImageRequest, call: Call, dialect: Dialect): Promise<FormData> {
+  const { imagePart = (count) => count === 1 ? "image" : "image[]" } = dialect;
+  const form = new FormData();
+  for (const [name, value] of Object.entries({ ...fieldsOf(request, dialect), ...request.providerParams })) {
+    form.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+  }
+  const part = imagePart(request.inputs.length);
+  const files = await Promise.all(
+    request.inputs.map((input, index) => input.file(`image${index}`, call.signal)),
+  );
+  for (const file of files) form.append(part, file);
+  if (request.mask) form.append("mask", await request.mask.file("mask", call.signal));
+  return form;
+}
+
+function reply(call: Call, dialect: Dialect) {
+  return async (response: Response): Promise<Made> => {
+    const body = await json(Reply)(response);
+    if (body.error) {
+      throw new Failed(
+        readFailure({ status: response.status, body: JSON.stringify(body) }, dialect.failures),
+      );
+    }
+    const images = (body.data ?? []).flatMap((item) => imageOf(item, call));
+    return { images, usage: usageOf(body.usage) };
+  };
+}
+
+function imageOf(item: z.infer<typeof Item>, call: Call): MadeImage[] {
+  const revisedPrompt = item.revised_prompt ?? undefined;
+  if (item.b64_json) return [{ media: Media.fromBase64(withoutPrefix(item.b64_json)), revisedPrompt }];
+  if (!item.url) return [];
+  return [{
+    media: item.url.startsWith("data:") ? Media.fromBase64(withoutPrefix(item.url)) : call.image(item.url),
+    revisedPrompt,
+  }];
+}
+
+/** Some resellers put a whole data URI where bare base64 is agreed on. */
+function withoutPrefix(text: string): string {
+  return text.startsWith("data:") ? text.slice(text.indexOf(",") + 1) : text;
+}
+
+async function readStream(
+  call: Call,
+  dialect: Dialect,
+  send: (read: (response: Response) => Promise<Made>) => Promise<Made>,
+): Promise<Made> {
+  return await send(async (response) => {
+    // A refusal of parameters, or a service that does not stream this model, answers with plain JSON.
+    if (!response.headers.get("content-type")?.includes("event-stream")) {
+      return reply(call, dialect)(response);
+    }
+    const made: Made = { images: [] };
+    const previews = { next: 0 };
+    await events((data) => onEvent(data, call, dialect, made, previews))(response);
+    return made;
+  });
+}
+
+function onEvent(data: string, call: Call, dialect: Dialect, made: Made, previews: { next: number }): void {
+  let body: unknown;
+  try {
+    body = JSON.parse(data);
+  } catch {
+    throw new Failed({
+      kind: "malformed_reply",
+      message: `expected JSON in an event, got: ${data.slice(0, 120)}`,
+    });
+  }
+  const event = parseReply(StreamEvent, body);
+  if (event.error) throw new Failed(readFailure({ status: 200, body: data }, dialect.failures));
+  if (!event.b64_json) return;
+  const media = Media.fromBase64(event.b64_json);
+  if (event.type?.endsWith(".partial_image")) {
+    call.partial(media, event.partial_image_index ?? previews.next++);
+  }
+  if (!event.type?.endsWith(".completed")) return;
+  made.images.push({ media });
+  made.usage = usageOf(event.usage) ?? made.usage;
+}
+
+function usageOf(usage: z.infer<typeof UsageReply> | null | undefined): Usage | undefined {
+  if (!usage) return undefined;
+  const images = usage.input_tokens_details?.image_tokens ?? 0;
+  return {
+    inputImageTokens: images,
+    inputTextTokens: usage.input_tokens_details?.text_tokens ?? Math.max(0, usage.input_tokens - images),
+    outputTokens: usage.output_tokens,
+  };
+}
+
+const UsageReply = z.object({
+  input_tokens: z.number(),
+  output_tokens: z.number(),
+  input_tokens_details: z.object({ text_tokens: z.number().nullish(), image_tokens: z.number().nullish() })
+    .nullish(),
+});
+
+const Item = z.object({
+  b64_json: z.string().nullish(),
+  url: z.string().nullish(),
+  revised_prompt: z.string().nullish(),
+});
+
+const Reply = z.object({
+  data: z.array(Item).nullish(),
+  usage: UsageReply.nullish().catch(undefined),
+  error: z.unknown().optional(),
+});
+
+const StreamEvent = z.object({
+  type: z.string().optional(),
+  b64_json: z.string().nullish(),
+  partial_image_index: z.number().nullish(),
+  usage: UsageReply.nullish().catch(undefined),
+  error: z.unknown().optional(),
+});
+
+const ModelList = z.object({ data: z.array(z.object({ id: z.string() })) });

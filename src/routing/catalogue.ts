@@ -1,0 +1,169 @@
+/** Which routes there are, as configured: providers, their models, the names by which callers ask for them. */
+import { canDo, type Model, operationOf, type Provider } from "../core/provider.ts";
+import type { Task } from "../core/request.ts";
+
+/** What an owner set for one task of a provider. */
+export interface TaskSettings {
+  model?: string;
+  size?: string;
+  quality?: string;
+  n?: number;
+  steps?: number;
+  weight?: number;
+  /** Names that lead to this provider's configured model, separated by commas. */
+  modelMap?: string;
+}
+
+/** The tasks as they are set up: variations share the settings of edits. */
+export type TaskBlock = "text" | "edit" | "blend";
+
+/** What routing needs to know of a provider's settings. */
+export interface ProviderSettings {
+  enabled: boolean;
+  baseUrl?: string;
+  defaultSteps?: number;
+  defaultCount?: number;
+  text: TaskSettings;
+  edit: TaskSettings;
+  blend: TaskSettings;
+}
+
+/** A provider and one of its models, with what was set for the task. */
+export interface Route {
+  provider: Provider;
+  model: Model;
+  weight: number;
+  settings: TaskSettings;
+}
+
+/** How a name was understood. */
+export interface Resolved {
+  /** Every route the name may mean. */
+  routes: Route[];
+  /** `auto`, where the caller leaves the choice to us; `named`, where they named a model or provider. */
+  by: "auto" | "named";
+  note?: string;
+}
+
+const DEFAULT_WEIGHT = 10;
+const BLOCKS: Record<Task, TaskBlock> = { generate: "text", edit: "edit", blend: "blend", variation: "edit" };
+
+/** The name of a route in health, logs and the panel: `OpenAI/gpt-image-2`. */
+export function routeName(route: { provider: Provider; model: Model }): string {
+  return `${route.provider.name}/${route.model.id}`;
+}
+
+/** The settings block of a task. */
+export function blockOf(task: Task): TaskBlock {
+  return BLOCKS[task];
+}
+
+/** All routes of a configuration; made anew when it changes. */
+export class Catalogue {
+  constructor(
+    private readonly options: {
+      providers: readonly Provider[];
+      settings: (provider: Provider) => ProviderSettings;
+      /** Ids that pools list or services told of, beyond those that are registered. */
+      discovered: (provider: Provider) => readonly string[];
+    },
+  ) {}
+
+  /** Providers that are switched on. */
+  get providers(): Provider[] {
+    return this.options.providers.filter((provider) => this.options.settings(provider).enabled);
+  }
+
+  /** The models of a provider: those registered and those discovered. */
+  modelsOf(provider: Provider): Model[] {
+    const registered = provider.models.filter((model) => model.id !== "*");
+    const known = new Set(registered.map((model) => model.id));
+    const discovered = this.options.discovered(provider).filter((id) => !known.has(id));
+    return [...registered, ...discovered.map((id) => rowFor(provider, id))];
+  }
+
+  /** The route of a task where nobody names a model: as configured, else the provider's own choice. */
+  defaultRoute(provider: Provider, task: Task): Route | undefined {
+    const configured = this.#settings(provider, task).model;
+    const model = configured
+      ? this.#find(provider, configured) ?? rowFor(provider, configured)
+      : this.#builtIn(provider, task);
+    return model && canDo(model, task) && operationOf(provider, task)
+      ? this.#route(provider, model, task)
+      : undefined;
+  }
+
+  /** The route of a named model at one provider, if the provider has it or takes ids that are not listed. */
+  route(provider: Provider, id: string, task: Task): Route | undefined {
+    const successor = provider.successors?.[id];
+    const model = this.#find(provider, successor ?? id) ??
+      (isUnlisted(provider, id) ? rowFor(provider, id) : undefined);
+    return model && this.#route(provider, model, task);
+  }
+
+  /** Every route that `name` leads to for `task`, wherever it is: alias, id, or an id that a provider lets through. */
+  named(name: string, task: Task): Route[] {
+    const providers = this.providers;
+    const aliased = providers.filter((provider) => aliasesOf(this.#settings(provider, task)).includes(name));
+    if (aliased.length > 0) return aliased.flatMap((provider) => this.defaultRoute(provider, task) ?? []);
+    const known = providers.flatMap((provider) => {
+      const model = this.#find(provider, name);
+      return model ? [this.#route(provider, model, task)] : [];
+    });
+    if (known.length > 0) return known;
+    // A pattern that takes anything says nothing about who has a model.
+    return providers.flatMap((provider) =>
+      provider.unlisted?.like === "*" ? [] : this.route(provider, name, task) ?? []
+    );
+  }
+
+  /** Aliases of all tasks, each once. */
+  aliases(): { name: string; task: TaskBlock; provider: Provider }[] {
+    return this.providers.flatMap((provider) =>
+      (["text", "edit", "blend"] as const).flatMap((task) =>
+        aliasesOf(this.options.settings(provider)[task]).map((name) => ({ name, task, provider }))
+      )
+    );
+  }
+
+  #settings(provider: Provider, task: Task): TaskSettings {
+    return this.options.settings(provider)[BLOCKS[task]];
+  }
+
+  #route(provider: Provider, model: Model, task: Task): Route {
+    const { defaultSteps, defaultCount } = this.options.settings(provider);
+    const settings = this.#settings(provider, task);
+    return {
+      provider,
+      model,
+      weight: settings.weight ?? provider.weight ?? DEFAULT_WEIGHT,
+      settings: { ...settings, steps: settings.steps ?? defaultSteps, n: settings.n ?? defaultCount },
+    };
+  }
+
+  #find(provider: Provider, id: string): Model | undefined {
+    const models = this.modelsOf(provider);
+    return models.find((model) => model.id === id) ??
+      models.find((model) => model.id.toLowerCase() === id.toLowerCase());
+  }
+
+  #builtIn(provider: Provider, task: Task): Model | undefined {
+    const models = this.modelsOf(provider);
+    return models.find((model) => model.id === provider.defaults?.[task]) ??
+      models.find((model) => canDo(model, task));
+  }
+}
+
+function isUnlisted(provider: Provider, id: string): boolean {
+  return Boolean(provider.unlisted?.pattern.test(id));
+}
+
+/** A row for an id that is not registered, with the limits of the model it is like. */
+function rowFor(provider: Provider, id: string): Model {
+  const like = provider.models.find((model) => model.id === provider.unlisted?.like) ?? provider.models[0]!;
+  return { ...like, id, prices: undefined, rating: undefined };
+}
+
+function aliasesOf(settings: TaskSettings): string[] {
+  return (settings.modelMap ?? "").split(/[,，]/).map((name) => name.trim()).filter(Boolean);
+}

@@ -1,0 +1,271 @@
+/**
+ * The keys of one provider: which is free, and what an outcome does to it. Keys rotate fairly, the least
+ * recently used first; every automatic stop ends by itself, and a pool is never emptied by failures alike.
+ */
+import type { Clock } from "../core/clock.ts";
+import { CONSEQUENCES, type Failure } from "../core/failure.ts";
+import { growingPause } from "./pause.ts";
+
+/** A stop of a key, for all models or for one. Times in ms since the epoch. */
+export interface Rest {
+  until: number;
+  reason: string;
+}
+
+/** A key as it is kept between restarts. */
+export interface PoolKey {
+  id: string;
+  name: string;
+  /** Set where this key's service is elsewhere than the provider's. */
+  baseUrl?: string;
+  /** The only models it is for; empty = all of the provider's. */
+  models: readonly string[];
+  enabled: boolean;
+  rest?: Rest;
+  modelRests: Readonly<Record<string, Rest>>;
+  /** Stops in a row, by which pauses grow. */
+  strikes: number;
+  successes: number;
+  failures: number;
+  lastUsedAt?: number;
+  lastError?: string;
+}
+
+/** What a key may carry. */
+export interface KeyLimits {
+  /** Calls at once on one key. */
+  maxConcurrent: number;
+  requestsPerMinute?: number;
+  requestsPerDay?: number;
+}
+
+/** Why no key could be given. */
+export type Shortage =
+  /** Keys are there, and busy: waiting helps. `freeAt` = when a limit of rate ends, where that is the reason. */
+  | { kind: "busy"; freeAt?: number }
+  /** All rest. `until` = when the first comes back. */
+  | { kind: "resting"; until: number; reason: string }
+  /** There is none that is enabled and has the model. */
+  | { kind: "none" };
+
+/** What the outcome of a call did. */
+export interface Verdict {
+  /** Set when most keys failed alike: the route is to be left alone, and the keys were let off. */
+  routeIsToBlame?: string;
+}
+
+interface Entry {
+  key: PoolKey;
+  running: number;
+  minute: Window;
+  day: Window;
+}
+
+interface Window {
+  start: number;
+  count: number;
+}
+
+const RATE_PAUSE = { first: 5_000, most: 10 * 60_000 };
+const CREDIT_PAUSE = { first: 60 * 60_000, most: 24 * 60 * 60_000 };
+const REJECTED_PAUSE = { first: 10 * 60_000, most: 24 * 60 * 60_000 };
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+/**
+ * How many keys must fail alike, without a success between, before the route is suspected. Of a large pool
+ * a dozen is proof enough: asking most of ten thousand keys would take hours.
+ */
+const ALIKE = { least: 3, share: 0.75, most: 12 };
+
+/** The keys of one provider, in memory; `onChange` hears of each key whose lasting state changed. */
+export class KeyPool {
+  // Insertion order is order of use: the first that fits is the least recently used.
+  #entries = new Map<string, Entry>();
+  #alike = new Map<string, { kind: string; before: PoolKey }>();
+
+  constructor(
+    private readonly options: { clock: Clock; limits: () => KeyLimits; onChange?: (key: PoolKey) => void },
+  ) {}
+
+  /** Takes over the keys as they are stored. Running calls of keys that stay are remembered. */
+  set(keys: readonly PoolKey[]): void {
+    const before = this.#entries;
+    const now = this.options.clock.now();
+    this.#entries = new Map(
+      [...keys].sort((a, b) => (a.lastUsedAt ?? 0) - (b.lastUsedAt ?? 0)).map((key) => [
+        key.id,
+        {
+          ...before.get(key.id) ??
+            { running: 0, minute: { start: now, count: 0 }, day: { start: now, count: 0 } },
+          key,
+        },
+      ]),
+    );
+  }
+
+  /** The keys, with their states. */
+  get keys(): PoolKey[] {
+    return [...this.#entries.values()].map((entry) => entry.key);
+  }
+
+  /** Whether any enabled key is for `model`, resting or not. */
+  has(model?: string): boolean {
+    for (const { key } of this.#entries.values()) if (key.enabled && isFor(key, model)) return true;
+    return false;
+  }
+
+  /** How many calls for `model` could run at once now, counted up to `most`. */
+  slots(model: string, most: number): number {
+    const now = this.options.clock.now();
+    const { maxConcurrent } = this.options.limits();
+    let slots = 0;
+    for (const { key } of this.#entries.values()) {
+      if (key.enabled && isFor(key, model) && !restOf(key, model, now)) slots += maxConcurrent;
+      if (slots >= most) return most;
+    }
+    return slots;
+  }
+
+  /**
+   * Takes the least recently used key that is free for `model` and not in `except`; `give()` it back.
+   * Costs one look at each key that is not free, and none at the others.
+   */
+  take(model: string, except: ReadonlySet<string> = new Set()): PoolKey | Shortage {
+    const now = this.options.clock.now();
+    const limits = this.options.limits();
+    let busy = false;
+    let freeAt: number | undefined;
+    let resting: Rest | undefined;
+    for (const entry of this.#entries.values()) {
+      const { key } = entry;
+      if (!key.enabled || except.has(key.id) || !isFor(key, model)) continue;
+      const rest = restOf(key, model, now);
+      if (rest) {
+        if (!resting || rest.until < resting.until) resting = rest;
+        continue;
+      }
+      const allowedAt = Math.max(
+        windowEnd(entry.minute, MINUTE, limits.requestsPerMinute, now),
+        windowEnd(entry.day, DAY, limits.requestsPerDay, now),
+      );
+      if (allowedAt > now) {
+        busy = true;
+        freeAt = Math.min(freeAt ?? Infinity, allowedAt);
+        continue;
+      }
+      if (entry.running >= limits.maxConcurrent) {
+        busy = true;
+        continue;
+      }
+      return this.#hand(entry, now);
+    }
+    if (busy) return { kind: "busy", freeAt };
+    return resting ? { kind: "resting", ...resting } : { kind: "none" };
+  }
+
+  /** Gives a slot back. */
+  give(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry) entry.running = Math.max(0, entry.running - 1);
+  }
+
+  /** Tells what a call with key `id` for `model` came to. */
+  settle(id: string, model: string, failure?: Failure): Verdict {
+    const entry = this.#entries.get(id);
+    if (!entry) return {};
+    const now = this.options.clock.now();
+    if (!failure) {
+      this.#alike.clear();
+      const { [model]: _rested, ...modelRests } = entry.key.modelRests;
+      this.#change(entry, { successes: entry.key.successes + 1, strikes: 0, rest: undefined, modelRests });
+      return {};
+    }
+    const { key: verdict } = CONSEQUENCES[failure.kind];
+    if (verdict === "keep") return {};
+    const before = entry.key;
+    this.#stop(entry, model, failure, now);
+    return this.#suspectRoute(before, failure);
+  }
+
+  /** Ends a key's rest, by hand. */
+  revive(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry) this.#change(entry, { rest: undefined, modelRests: {}, strikes: 0, lastError: undefined });
+  }
+
+  #hand(entry: Entry, now: number): PoolKey {
+    entry.running++;
+    count(entry.minute, MINUTE, now);
+    count(entry.day, DAY, now);
+    entry.key = { ...entry.key, lastUsedAt: now };
+    this.#entries.delete(entry.key.id);
+    this.#entries.set(entry.key.id, entry);
+    return entry.key;
+  }
+
+  #stop(entry: Entry, model: string, failure: Failure, now: number): void {
+    const { key } = entry;
+    const strikes = key.strikes + 1;
+    const verdict = CONSEQUENCES[failure.kind].key;
+    const growth = verdict === "rest" ? RATE_PAUSE : verdict === "long rest" ? CREDIT_PAUSE : REJECTED_PAUSE;
+    const pause = failure.kind === "rate_limited" && failure.retryAfterMs !== undefined
+      ? failure.retryAfterMs
+      : growingPause(growth, strikes);
+    const rest = { until: now + pause, reason: `${failure.kind}: ${failure.message}` };
+    this.#change(entry, {
+      strikes,
+      failures: key.failures + 1,
+      lastError: failure.message,
+      ...verdict === "rest" ? { modelRests: { ...key.modelRests, [model]: rest } } : { rest },
+    });
+  }
+
+  /** When most keys fail alike, it is the address, the account or the model: the keys are let off. */
+  #suspectRoute(before: PoolKey, failure: Failure): Verdict {
+    for (const [id, seen] of this.#alike) if (seen.kind !== failure.kind) this.#alike.delete(id);
+    if (!this.#alike.has(before.id)) this.#alike.set(before.id, { kind: failure.kind, before });
+    let enabled = 0;
+    for (const { key } of this.#entries.values()) if (key.enabled && isFor(key)) enabled++;
+    if (
+      this.#alike.size < Math.max(ALIKE.least, Math.min(ALIKE.most, Math.floor(enabled * ALIKE.share) + 1))
+    ) return {};
+    for (const { before } of this.#alike.values()) {
+      const entry = this.#entries.get(before.id);
+      if (entry) {
+        this.#change(entry, { rest: before.rest, modelRests: before.modelRests, strikes: before.strikes });
+      }
+    }
+    const keys = this.#alike.size;
+    this.#alike.clear();
+    return { routeIsToBlame: `${keys} keys failed alike: ${failure.kind}: ${failure.message}` };
+  }
+
+  #change(entry: Entry, change: Partial<PoolKey>): void {
+    entry.key = { ...entry.key, ...change };
+    this.options.onChange?.(entry.key);
+  }
+}
+
+function isFor(key: PoolKey, model?: string): boolean {
+  return model === undefined || key.models.length === 0 || key.models.includes(model);
+}
+
+function restOf(key: PoolKey, model: string, now: number): Rest | undefined {
+  if (key.rest && key.rest.until > now) return key.rest;
+  const rest = key.modelRests[model];
+  return rest && rest.until > now ? rest : undefined;
+}
+
+function windowEnd(window: Window, length: number, limit: number | undefined, now: number): number {
+  return limit !== undefined && now < window.start + length && window.count >= limit
+    ? window.start + length
+    : 0;
+}
+
+function count(window: Window, length: number, now: number): void {
+  if (now >= window.start + length) {
+    window.start = now;
+    window.count = 0;
+  }
+  window.count++;
+}

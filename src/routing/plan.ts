@@ -1,0 +1,273 @@
+/** A request becomes a plan: who is asked, in which order, and with what. */
+import type { Dice } from "../core/clock.ts";
+import { Failed } from "../core/failure.ts";
+import { fit } from "../core/fit.ts";
+import { canDo, type Operation, operationOf, type Provider } from "../core/provider.ts";
+import type { ImageRequest, Task } from "../core/request.ts";
+import { parseRatio, parseSize } from "../core/size.ts";
+import { type Catalogue, type Route, routeName } from "./catalogue.ts";
+import { STRATEGIES, type StrategyName } from "./strategies.ts";
+
+/** A route bound to what it has to do. */
+export interface Step {
+  route: Route;
+  /** `OpenAI/gpt-image-2` */
+  name: string;
+  operation: Operation;
+  /** The request as this model accepts it. */
+  request: ImageRequest;
+  /** What was changed to get there. */
+  notes: string[];
+}
+
+/** What a holder of a gateway key is limited to; empty lists = everything. */
+export interface Allowed {
+  models: readonly string[];
+  providers: readonly string[];
+}
+
+/** What planning depends on. */
+export interface PlanOptions {
+  catalogue: Catalogue;
+  findProvider: (name: string) => Provider | undefined;
+  /** Whether the gateway can call a provider for a model: a key is there, or none is needed. */
+  isUsable: (provider: Provider, model: string) => boolean;
+  strategy: StrategyName;
+  unknownModel: "fallback" | "error";
+  dice: Dice;
+  latencyOf: (route: string) => number | undefined;
+  allowed?: Allowed;
+}
+
+/**
+ * Plans for a caller with a gateway key. Gives at least one step.
+ * @throws Failed where no route can do it, saying whether model, ability or key is missing
+ */
+export function plan(request: ImageRequest, options: PlanOptions): Step[] {
+  const { catalogue, allowed, dice, latencyOf } = options;
+  const { routes, chosenByName, note } = resolve(request, options);
+  const permitted = routes.filter((route) => isAllowed(route, allowed));
+  if (routes.length > 0 && permitted.length === 0) throw notAllowed(request);
+  const able = permitted.filter((route) => inability(route, request) === undefined);
+  if (able.length === 0 && permitted.length > 0) throw unable(permitted, request, catalogue);
+  const usable = able.filter((route) => options.isUsable(route.provider, route.model.id));
+  if (usable.length === 0) throw noKey(able);
+  const willing = chosenByName ? usable : usable.filter((route) => route.weight > 0);
+  if (willing.length === 0) throw noKey(able.filter((route) => route.weight > 0));
+  const situation = { request, dice, latencyOf: (route: Route) => latencyOf(routeName(route)) };
+  return STRATEGIES[options.strategy](willing, situation).map((route) => bind(route, request, note));
+}
+
+/**
+ * Plans for a caller who brought `provider`'s key: one step, there and nowhere else.
+ * @throws Failed as `plan()` does
+ */
+export function planRelay(request: ImageRequest, provider: Provider, options: PlanOptions): Step[] {
+  const { catalogue, unknownModel } = options;
+  const id = withoutProvider(request.model, options.findProvider, provider);
+  const named = isAuto(id) ? undefined : catalogue.route(provider, id, request.task);
+  if (!named && !isAuto(id) && unknownModel === "error") throw unknown(request.model);
+  const route = named ?? catalogue.defaultRoute(provider, request.task);
+  if (!route && provider.unlisted?.like === "*") {
+    throw new Failed({
+      kind: "invalid_request",
+      param: "model",
+      message: `${provider.name} has no model of its own: name one in "model"`,
+    });
+  }
+  if (!route) throw unable([], request, catalogue, provider);
+  if (inability(route, request)) throw unable([route], request, catalogue);
+  const note = named || isAuto(id) ? successorNote(provider, id, route) : unknownNote(id);
+  return [bind(route, request, note)];
+}
+
+/** The image count that holds for a request: what the caller sent, else what was configured for the first route. */
+export function countFor(asked: number | undefined, steps: readonly Step[]): number {
+  return asked ?? Math.min(10, Math.max(1, steps[0]?.route.settings.n ?? 1));
+}
+
+function resolve(
+  request: ImageRequest,
+  options: PlanOptions,
+): { routes: Route[]; chosenByName: boolean; note?: string } {
+  const { catalogue, findProvider, unknownModel } = options;
+  const { task, model } = request;
+  const known = isAuto(model) ? [] : catalogue.named(model, task);
+  const only = request.provider !== undefined ? wantedProvider(request.provider, options) : undefined;
+  if (known.length > 0 && !only) return { routes: known, chosenByName: true };
+  const slash = model.indexOf("/");
+  const prefix = !only && slash > 0 ? findProvider(model.slice(0, slash)) : undefined;
+  const provider = only ?? (prefix && wantedProvider(prefix.name, options));
+  if (provider) {
+    const id = withoutProvider(model, findProvider, provider);
+    const aliased = known.filter((route) => route.provider === provider);
+    if (aliased.length > 0) return { routes: aliased, chosenByName: true };
+    const route = isAuto(id) ? catalogue.defaultRoute(provider, task) : catalogue.route(provider, id, task);
+    if (route) return { routes: [route], chosenByName: true, note: successorNote(provider, id, route) };
+    if (!isAuto(id) && (prefix || unknownModel === "error")) throw unknown(model);
+    const fallback = catalogue.defaultRoute(provider, task);
+    return {
+      routes: fallback ? [fallback] : [],
+      chosenByName: true,
+      note: isAuto(id) ? undefined : unknownNote(id),
+    };
+  }
+  if (!isAuto(model)) {
+    const successors = catalogue.providers.flatMap((provider) =>
+      provider.successors?.[model] && options.isUsable(provider, provider.successors[model]!)
+        ? catalogue.route(provider, model, task) ?? []
+        : []
+    );
+    if (successors.length > 0) {
+      return {
+        routes: successors,
+        chosenByName: true,
+        note: successorNote(successors[0]!.provider, model, successors[0]!),
+      };
+    }
+    if (unknownModel === "error") throw unknown(model);
+  }
+  const routes = catalogue.providers.flatMap((provider) => catalogue.defaultRoute(provider, task) ?? []);
+  return { routes, chosenByName: false, note: isAuto(model) ? undefined : unknownNote(model) };
+}
+
+function bind(route: Route, request: ImageRequest, note?: string): Step {
+  const fitted = fit(withDefaults(request, route), route.model);
+  return {
+    route,
+    name: routeName(route),
+    operation: operationOf(route.provider, request.task)!,
+    request: fitted.request,
+    notes: note ? [note, ...fitted.notes] : fitted.notes,
+  };
+}
+
+/** What the owner set fills what the caller left out, and never overrides what they sent. */
+function withDefaults(request: ImageRequest, { settings, model }: Route): ImageRequest {
+  const filled = { ...request };
+  if (filled.size === undefined && filled.ratio === undefined && settings.size) {
+    filled.size = parseSize(settings.size);
+    if (!filled.size) filled.ratio = parseRatio(settings.size);
+  }
+  if (model.wishes?.includes("quality")) filled.quality ??= settings.quality;
+  if (model.wishes?.includes("steps")) filled.steps ??= settings.steps;
+  return filled;
+}
+
+function wantedProvider(name: string, { catalogue, findProvider }: PlanOptions): Provider {
+  const provider = findProvider(name);
+  if (provider && catalogue.providers.includes(provider)) return provider;
+  const names = catalogue.providers.map((provider) => provider.name).join(", ");
+  throw new Failed({
+    kind: "invalid_request",
+    param: "provider",
+    message: provider
+      ? `The provider ${provider.name} is switched off; enabled are: ${names}`
+      : `There is no provider "${name.slice(0, 64)}"; enabled are: ${names}`,
+  });
+}
+
+/** Why a route can't do what is asked, or nothing if it can. */
+function inability(
+  { model, provider }: Route,
+  request: ImageRequest,
+): { param: string; reason: string } | undefined {
+  if (!canDo(model, request.task) || !operationOf(provider, request.task)) {
+    return { param: "model", reason: `can't ${WORDS[request.task]}` };
+  }
+  if (request.inputs.length > (model.maxInputs ?? 1)) {
+    return {
+      param: "image",
+      reason: `takes ${model.maxInputs ?? 1} input image(s) at most, and got ${request.inputs.length}`,
+    };
+  }
+  if (request.mask && !model.mask) return { param: "mask", reason: "can't be limited to a mask" };
+  return undefined;
+}
+
+const WORDS: Record<Task, string> = {
+  generate: "make images from words",
+  edit: "edit images",
+  blend: "join several images",
+  variation: "vary an image",
+};
+
+function unable(
+  routes: readonly Route[],
+  request: ImageRequest,
+  catalogue: Catalogue,
+  provider?: Provider,
+): Failed {
+  const first = routes[0];
+  const { param, reason } = (first && inability(first, request)) ??
+    { param: "model", reason: `can't ${WORDS[request.task]}` };
+  const others = catalogue.providers
+    .filter((candidate) => candidate === (first?.provider ?? provider) || routes.length > 1)
+    .flatMap((candidate) => catalogue.modelsOf(candidate).map((model) => ({ provider: candidate, model })))
+    .filter(({ provider, model }) =>
+      inability({ provider, model, weight: 0, settings: {} }, request) === undefined
+    )
+    .map(({ model }) => model.id);
+  const advice = others.length > 0 ? `; models that can: ${others.slice(0, 8).join(", ")}` : "";
+  return new Failed({
+    kind: "invalid_request",
+    param,
+    message: `${first ? first.model.id : provider?.name ?? "This gateway"} ${reason}${advice}`,
+  });
+}
+
+function isAllowed({ provider, model }: Route, allowed?: Allowed): boolean {
+  return (!allowed?.models.length || allowed.models.includes(model.id)) &&
+    (!allowed?.providers.length ||
+      allowed.providers.some((name) => name.toLowerCase() === provider.name.toLowerCase()));
+}
+
+function notAllowed(request: ImageRequest): Failed {
+  return new Failed({
+    kind: "not_permitted",
+    status: 403,
+    code: "model_not_permitted",
+    param: "model",
+    message: `This key may not use ${
+      isAuto(request.model) ? "any provider that could do this" : request.model
+    }`,
+  });
+}
+
+function noKey(routes: readonly Route[]): Failed {
+  const names = [...new Set(routes.map((route) => route.provider.name))].join(", ");
+  return new Failed({
+    kind: "overloaded",
+    code: "no_provider",
+    message: names
+      ? `No key is set up for ${names}: add one in the panel, or as an environment variable`
+      : "No provider is set up for this: enable one and add a key in the panel, or as an environment variable",
+  });
+}
+
+function unknown(model: string): Failed {
+  return new Failed({
+    kind: "model_not_found",
+    code: "model_not_found",
+    param: "model",
+    message: `The model "${model.slice(0, 128)}" does not exist here; GET /v1/models lists those that do`,
+  });
+}
+
+function unknownNote(id: string): string {
+  return `model: ${id.slice(0, 64)} is not known, chosen as for auto`;
+}
+
+function successorNote(provider: Provider, id: string, route: Route): string | undefined {
+  return provider.successors?.[id] ? `model: ${id} was retired, ${route.model.id} was used` : undefined;
+}
+
+function isAuto(model: string): boolean {
+  return model === "" || /^(auto|default)$/i.test(model);
+}
+
+/** `gitee/Kolors` → `Kolors` at Gitee; an id that has a slash of its own stays as it is. */
+function withoutProvider(model: string, find: PlanOptions["findProvider"], provider: Provider): string {
+  const slash = model.indexOf("/");
+  return slash > 0 && find(model.slice(0, slash)) === provider ? model.slice(slash + 1) : model;
+}

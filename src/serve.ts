@@ -1,0 +1,61 @@
+/** Serving: from the first line on the screen to the last running request. */
+import type { App } from "./app.ts";
+import { logger } from "./log/log.ts";
+import { VERSION } from "./version.ts";
+
+const log = logger("server");
+
+/** Serves `app` until SIGTERM or SIGINT, then lets running requests finish within their grace. */
+export async function serve(app: App): Promise<void> {
+  const { host, port } = app.settings.current.system;
+  const connections = new AbortController();
+  const server = Deno.serve(
+    {
+      hostname: host,
+      port,
+      signal: connections.signal,
+      onListen: ({ port }) => greet(app, port),
+      onError: failed,
+    },
+    (request, info) => app.http.fetch(request, info),
+  );
+  await stopSignal();
+  app.drain();
+  const grace = app.settings.current.system.shutdownGrace;
+  log.info("Stopping: running requests have {grace} ms to finish", { grace });
+  const timer = setTimeout(() => connections.abort(), grace);
+  await server.shutdown();
+  clearTimeout(timer);
+}
+
+/** The one block that is shown at the start. */
+function greet(app: App, port: number): void {
+  const { system, dataDir, storage } = app.settings.current;
+  const modes = Object.entries(app.modes()).filter(([, isOn]) => isOn).map(([mode]) => mode);
+  const address = system.publicBaseUrl ??
+    `http://${system.host === "0.0.0.0" ? "localhost" : system.host}:${port}`;
+  const lines = [
+    `ImgRouter ${VERSION}`,
+    `  address    ${address}  (documentation: ${address}/docs)`,
+    `  modes      ${modes.join(", ") || "none"}`,
+    `  providers  ${app.usable().join(", ") || "none with a key"}`,
+    `  data       ${dataDir}`,
+    `  storage    ${storage.target}`,
+  ];
+  console.log(lines.join("\n"));
+}
+
+function failed(error: unknown): Response {
+  log.error("Failed unexpectedly: {error}", { error });
+  return new Response(null, { status: 500 });
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = () => {
+      for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.removeSignalListener(signal, stop);
+      resolve();
+    };
+    for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, stop);
+  });
+}

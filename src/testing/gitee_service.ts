@@ -1,0 +1,156 @@
+/** Gitee AI, scripted: answers at once, edits as forms, and tasks that have to be asked for until they are done. */
+import { FileHost } from "./file_host.ts";
+import { checkGiteePictures, readGiteeEdit, readGiteeGeneration, readGiteeTask } from "./gitee_requests.ts";
+import type { GiteeRequest } from "./gitee_requests.ts";
+import { GITEE_ERRORS, giteeError } from "./gitee_errors.ts";
+import { paint } from "./painting.ts";
+import type { Refusal, Reply } from "./reply.ts";
+import type { RecordedCall } from "./recorded_call.ts";
+import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+
+/** How a task goes on. */
+export interface TaskScript {
+  /** What each poll is told in turn; the last one for ever after. */
+  states?: string[];
+  /** In which form a finished task hands over its image. */
+  result?: "file_url" | "b64_json";
+  /** What a failed task says. */
+  error?: unknown;
+}
+
+interface Task extends Required<TaskScript> {
+  id: string;
+  key?: string;
+  request: GiteeRequest;
+  polls: number;
+}
+
+/** Starts a scripted Gitee AI. A prompt that contains "forbidden" is refused. */
+export function giteeService(): GiteeService {
+  return new GiteeService();
+}
+
+/** A running Gitee AI; configure `url`, and read what arrived here and at `files`. */
+export class GiteeService extends ScriptedService {
+  /** Where results lie; nobody may show a key there. */
+  readonly files = new FileHost();
+  protected readonly keyPattern = /^[A-Za-z0-9]{30,60}$/;
+  readonly #tasks = new Map<string, Task>();
+  #script: TaskScript = {};
+  #painted = 0;
+
+  protected readonly routes: Record<string, Route> = {
+    "POST /v1/images/generations": {
+      kind: "images",
+      answer: (call) => this.#images(readGiteeGeneration(call)),
+    },
+    "POST /v1/images/edits": {
+      kind: "images",
+      answer: async (call) => this.#images(await checkGiteePictures(readGiteeEdit(call))),
+    },
+    "POST /v1/async/images/edits": {
+      kind: "images",
+      answer: async (call) => this.#submit(call, await checkGiteePictures(readGiteeTask(call))),
+    },
+    "GET /v1/task/:id": { kind: "tasks", answer: (call, { id }) => this.#poll(this.#task(call, id)) },
+    "GET /api/v1/task/:id": { kind: "tasks", answer: (call, { id }) => this.#poll(this.#task(call, id)) },
+    "POST /api/v1/task/:id/cancel": {
+      kind: "tasks",
+      answer: (call, { id }) => {
+        const task = this.#task(call, id);
+        task.states = ["cancelled"];
+        return this.#poll(task);
+      },
+    },
+    "GET /v1/models": {
+      kind: "models",
+      answer: () => ({ json: { object: "list", data: [{ id: "z-image-turbo", object: "model" }] } }),
+    },
+  };
+
+  get url(): string {
+    return `${this.origin}/v1`;
+  }
+
+  /** How tasks go that are submitted from now on: by default two polls in vain, then a `file_url`. */
+  scriptTasks(script: TaskScript): void {
+    this.#script = script;
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
+    await this.files[Symbol.asyncDispose]();
+  }
+
+  protected makeKey(serial: number): string {
+    return serial.toString(36).toUpperCase().padStart(40, "GITEE0TOKEN");
+  }
+
+  protected refuseKey(trouble: KeyTrouble): Refusal {
+    if (trouble.kind === "drained") return GITEE_ERRORS.free_limit;
+    if (trouble.kind === "limited") {
+      const headers: Record<string, string> = trouble.retryAfter === undefined
+        ? {}
+        : { "retry-after": `${trouble.retryAfter}` };
+      return giteeError(429, "Too many requests, please try again later.", headers);
+    }
+    return GITEE_ERRORS.invalid_token;
+  }
+
+  protected refuseCall(trouble: CallTrouble, { path }: RecordedCall): Refusal {
+    if (trouble === "wrong method") return giteeError(405, "Method Not Allowed");
+    if (trouble === "unknown path") return giteeError(404, `Not Found: ${path}`);
+    return giteeError(400, "The request body can not be parsed.");
+  }
+
+  async #images(request: GiteeRequest): Promise<Reply> {
+    if (/forbidden/i.test(request.prompt)) throw GITEE_ERRORS.content;
+    const bytes = await this.#paint(request);
+    const image = request.response_format === "url"
+      ? { url: this.files.put(bytes, "image/png") }
+      : { b64_json: bytes.toBase64(), type: "image/png" };
+    return { json: { created: Math.floor(Date.now() / 1000), data: [image] } };
+  }
+
+  #submit({ key }: RecordedCall, request: GiteeRequest): Reply {
+    const id = `TASK${(this.#tasks.size + 1).toString(36).toUpperCase().padStart(28, "0")}`;
+    const {
+      states = ["waiting", "in_progress", "success"],
+      result = "file_url",
+      error = { code: "content_policy", message: "The task failed." },
+    } = this.#script;
+    this.#tasks.set(id, { id, key, request, polls: 0, states, result, error });
+    const get = `${this.origin}/api/v1/task/${id}`;
+    return {
+      json: {
+        task_id: id,
+        status: "waiting",
+        created_at: Date.now(),
+        urls: { get, cancel: `${get}/cancel` },
+      },
+    };
+  }
+
+  /** @throws Refusal for a task that isn't there, or is not of the key that asks. */
+  #task({ key }: RecordedCall, id = ""): Task {
+    const task = this.#tasks.get(id);
+    if (task?.key !== key || !task) throw giteeError(404, `Task ${id} not found`);
+    return task;
+  }
+
+  async #poll(task: Task): Promise<Reply> {
+    const status = task.states[Math.min(task.polls++, task.states.length - 1)]!;
+    const answer = { task_id: task.id, status };
+    if (status.startsWith("fail")) return { json: { ...answer, output: { error: task.error }, price: null } };
+    if (status !== "success") return { json: answer };
+    const bytes = await this.#paint(task.request);
+    const output = task.result === "file_url"
+      ? { file_url: this.files.put(bytes, "image/png") }
+      : { b64_json: bytes.toBase64() };
+    return { json: { ...answer, output, price: 0.1 } };
+  }
+
+  #paint({ width, height }: GiteeRequest): Promise<Uint8Array> {
+    return paint({ width, height, seed: ++this.#painted });
+  }
+}
