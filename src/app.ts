@@ -177,7 +177,7 @@ export async function createApp(
       onError: (error) => log.error("Could not count use: {error}", { error }),
     }),
     onAttempt: ({ provider, model, outcome, durationMs, message, keyName, status }) => {
-      const fields = { provider, model, outcome, ms: durationMs, key: keyName, status, reason: message };
+      const fields = { provider, model, outcome, ms: durationMs, keyName, status, reason: message };
       if (outcome === "ok") gatewayLog.info("{provider} {model} delivered in {ms} ms", fields);
       else gatewayLog.warn("{provider} {model} failed: {outcome}: {reason}", fields);
     },

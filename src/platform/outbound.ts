@@ -81,13 +81,14 @@ export function createOutbound({
   connect = connectTo,
   clock = systemClock,
 }: OutboundOptions): Outbound & AsyncDisposable {
-  const stopping = new AbortController();
-  const clients = new Set<Client>();
+  /** What is under way. Not a signal for all of them: one that lives long keeps whatever was derived from it. */
+  const running = new Map<Client, TimeLimits>();
+  let isStopped = false;
 
   async function open(address: string, options: OpenOptions = {}): Promise<Opened> {
     const { signal, maxBytes: limit = maxBytes, accept = [] } = options;
     let url = parseTarget(address);
-    const limits = new TimeLimits(clock, timeoutMs, signal ? [stopping.signal, signal] : [stopping.signal]);
+    const limits = new TimeLimits(clock, timeoutMs, signal);
     try {
       for (let hop = 0; hop <= maxRedirects; hop++) {
         using hold = new DisposableStack();
@@ -113,6 +114,7 @@ export function createOutbound({
   async function ask(url: URL, accept: readonly string[], limits: TimeLimits, hold: DisposableStack) {
     limits.enter("connection", connectMs);
     const addresses = await unlessAborted(checkedAddresses(url, allowHosts(), resolve), limits.signal);
+    if (isStopped) throw stopped();
     const dial = connect(addresses, limits.signal);
     const client = new Client(url.origin, {
       connect: (target, done) =>
@@ -123,8 +125,8 @@ export function createOutbound({
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-    clients.add(client);
-    const close = () => void client.destroy().finally(() => clients.delete(client));
+    running.set(client, limits);
+    const close = () => void client.destroy().finally(() => running.delete(client));
     hold.defer(close);
     const reply = await client.request({
       method: "GET",
@@ -184,8 +186,9 @@ export function createOutbound({
       return bytes;
     },
     async [Symbol.asyncDispose]() {
-      stopping.abort(new Failed({ kind: "cancelled", message: "the gateway is stopping" }));
-      await Promise.all([...clients].map((client) => client.destroy()));
+      isStopped = true;
+      for (const limits of running.values()) limits.end(stopped());
+      await Promise.all([...running.keys()].map((client) => client.destroy()));
     },
   };
 }
@@ -254,6 +257,10 @@ function checkImage(bytes: Uint8Array, maxPixels: number): void {
       `Cannot use what the URL gives: ${facts.width}x${facts.height} is more than ${maxPixels} pixels`,
     );
   }
+}
+
+function stopped(): Failed {
+  return new Failed({ kind: "cancelled", message: "the gateway is stopping" });
 }
 
 function tooBig(url: URL, limit: number): Failed {

@@ -4,16 +4,21 @@ import { badUrl } from "./outbound_addresses.ts";
 
 /** Counts one fetch's time. Disposing of it stops every timer. */
 export class TimeLimits implements Disposable {
-  /** Aborts with `Failed` when a limit is reached, or with the reason of one of the other signals. */
+  /** Aborts with `Failed` when a limit is reached, or with the caller's reason. */
   readonly signal: AbortSignal;
-  #reached = new AbortController();
+  #ended = new AbortController();
   #total: Disposable;
   #phase: Disposable | undefined;
 
-  /** @param totalMs from the first lookup to the last byte, redirects included. @param others end the fetch too */
-  constructor(private readonly clock: Clock, totalMs: number, others: AbortSignal[]) {
-    this.signal = AbortSignal.any([this.#reached.signal, ...others]);
+  /** @param totalMs from the first lookup to the last byte, redirects included */
+  constructor(private readonly clock: Clock, totalMs: number, caller?: AbortSignal) {
+    this.signal = caller ? AbortSignal.any([this.#ended.signal, caller]) : this.#ended.signal;
     this.#total = this.#start(totalMs, "the transfer did not end");
+  }
+
+  /** Ends the fetch before its time. */
+  end(reason: Error): void {
+    this.#ended.abort(reason);
   }
 
   /** Begins to wait for something; the limit of what was waited for before is dropped. */
@@ -36,7 +41,7 @@ export class TimeLimits implements Disposable {
   #start(ms: number, complaint: string): Disposable {
     const timer = this.clock.timeout(ms);
     timer.signal.addEventListener("abort", () => {
-      this.#reached.abort(badUrl(`Cannot fetch the address: ${complaint} within ${ms / 1000} s`));
+      this.end(badUrl(`Cannot fetch the address: ${complaint} within ${ms / 1000} s`));
     }, { once: true });
     return timer;
   }

@@ -9,11 +9,11 @@ interface Glyph {
   rows: number[];
 }
 
-/** One character as a reader counts them, with its accents laid over it. */
+/** One character as a reader counts them, with its accents laid over it, as path data that begins at its top left. */
 interface Cell {
   text: string;
-  glyphs: Glyph[];
   width: number;
+  path: string;
 }
 
 /** Text set on one line: its width in dots, and its dots as SVG path data with the origin at its top left. */
@@ -107,7 +107,8 @@ export class Font {
       base,
       ...overlaid.map((mark) => this.#glyph(mark)).filter((glyph) => glyph !== undefined),
     ];
-    return { text, glyphs, width: Math.max(...glyphs.map((glyph) => glyph.width)) };
+    const width = Math.max(...glyphs.map((glyph) => glyph.width));
+    return { text, width, path: outline(glyphs, width) };
   }
 
   /** Searches the sorted lines by halves; a line begins after the line feed before the middle. */
@@ -177,23 +178,29 @@ function inDrawingOrder(line: Cell[]): Cell[] {
 
 function draw(line: Cell[]): Line {
   let path = "";
-  let x = 0;
+  let width = 0;
   for (const cell of inDrawingOrder(line)) {
-    for (const glyph of cell.glyphs) path += outline(glyph, x + (cell.width - glyph.width) / 2);
-    x += cell.width;
+    path += `M${width} 0${cell.path}`;
+    width += cell.width;
   }
-  return { width: x, path };
+  return { width, path };
 }
 
-/** A rectangle for each run of dots in a row. */
-function outline({ width, rows }: Glyph, left: number): string {
+/** A rectangle for each run of dots in a row; each is placed from where the one before began. */
+function outline(glyphs: Glyph[], cellWidth: number): string {
   let path = "";
-  rows.forEach((row, y) => {
-    for (let x = 0; x < width; x++) {
-      const start = x;
-      while (x < width && row >> (width - 1 - x) & 1) x++;
-      if (x > start) path += `M${left + start} ${y}h${x - start}v1h${start - x}z`;
-    }
-  });
+  let [fromX, fromY] = [0, 0];
+  for (const { width, rows } of glyphs) {
+    const left = (cellWidth - width) / 2;
+    rows.forEach((row, y) => {
+      for (let x = 0; x < width; x++) {
+        const start = x;
+        while (x < width && row >> (width - 1 - x) & 1) x++;
+        if (x === start) continue;
+        path += `m${left + start - fromX} ${y - fromY}h${x - start}v1h${start - x}z`;
+        [fromX, fromY] = [left + start, y];
+      }
+    });
+  }
   return path;
 }
