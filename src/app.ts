@@ -11,6 +11,7 @@ import type { Provider } from "./core/provider.ts";
 import { Budget } from "./gateway/budget.ts";
 import type { Client } from "./gateway/caller.ts";
 import { Gateway, type Story } from "./gateway/handle.ts";
+import { createFitInputs } from "./gateway/fit_inputs.ts";
 import { PoolKeys } from "./gateway/lease.ts";
 import { Pictures } from "./gateway/pictures.ts";
 import { Pools } from "./gateway/pools.ts";
@@ -19,6 +20,7 @@ import type { EdgeApp } from "./http/documented.ts";
 import { createRouter } from "./http/router.ts";
 import { logger } from "./log/log.ts";
 import { createLocalBlobs } from "./platform/blobs_local.ts";
+import { convertImage } from "./platform/convert.ts";
 import { createOutbound } from "./platform/outbound.ts";
 import { sqliteDialect } from "./platform/sqlite.ts";
 import { findProvider, PROVIDERS, recogniseKey } from "./providers/registry.ts";
@@ -176,6 +178,9 @@ export async function createApp(
       store: clients,
       onError: (error) => log.error("Could not count use: {error}", { error }),
     }),
+    fitInputs: createFitInputs(convertImage),
+    onAccepted: ({ provider, ticket }) =>
+      gatewayLog.info("{provider} took on the job {job}", { provider, job: ticket.id }),
     onAttempt: ({ provider, model, outcome, durationMs, message, keyName, status }) => {
       const fields = { provider, model, outcome, ms: durationMs, keyName, status, reason: message };
       if (outcome === "ok") gatewayLog.info("{provider} {model} delivered in {ms} ms", fields);

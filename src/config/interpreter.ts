@@ -156,10 +156,13 @@ function commonPath({ keys, envDefault, path }: Field, variable: string): string
   return variable === envDefault ? keys.with(1, "*").join(".") : path;
 }
 
+/** Somebody may have put a key where a model's id belongs. */
+const KEY_SHAPED = /^(sk-|sk_|pk_|hf_|r8_|rpa_|bfl_|ark-|ms-|AIza|ir-)\S{8,}$/;
+
 /** Path of a fault in a setting. Below a secret not even the names of members are told: they may be keys too. */
 function faultPath({ path, keys, secret }: Field, place: PropertyKey[], isDefault: boolean): string {
   if (isDefault) return keys.with(1, "*").join(".");
-  return secret ? path : place.join(".");
+  return secret ? path : place.map((part) => String(part).replace(KEY_SHAPED, "…")).join(".");
 }
 
 function put(root: Record<string, unknown>, keys: string[], value: unknown): void {

@@ -297,10 +297,25 @@ function providerSchema({ name, env, weight = 10 }: ProviderIdentity) {
       title: "Images",
       description: `How many images ${name} makes when nobody says how many.`,
     }),
+    models: z.record(z.string(), modelSchema()).default({}).register(abouts, {
+      title: "Models",
+      description: `Models of ${name} to add, to hide or to price, by their ids.`,
+      expected: "an object with hidden, like, tasks or usdPerImage for each model",
+    }),
     text: taskSchema(weight),
     edit: taskSchema(weight),
     blend: taskSchema(weight),
   }).prefault({});
+}
+
+function modelSchema() {
+  return z.object({
+    hidden: z.boolean().default(false),
+    /** A listed model whose limits an added one has. */
+    like: z.string().optional(),
+    tasks: z.array(z.enum(["generate", "edit", "blend", "variation"])).optional(),
+    usdPerImage: z.number().min(0).optional(),
+  });
 }
 
 function taskSchema(weight: number) {

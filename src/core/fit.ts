@@ -63,7 +63,7 @@ export function spellingOf(wish: keyof Wishes): string {
 export function fit(request: ImageRequest, model: Model): Fitted {
   const fitted: ImageRequest = { ...request, model: model.id };
   const notes: string[] = [];
-  putStyleIntoWords(fitted, model, notes);
+  putStyleIntoWords(fitted, notes);
   fitSize(fitted, model, notes);
   fitQuality(fitted, model, notes);
   leaveOut(fitted, model, notes);
@@ -74,14 +74,17 @@ export function fit(request: ImageRequest, model: Model): Fitted {
   return { request: fitted, notes };
 }
 
-function putStyleIntoWords(request: ImageRequest, model: Model, notes: string[]): void {
+function putStyleIntoWords(request: ImageRequest, notes: string[]): void {
   const words: string[] = [];
-  if (request.style && STYLES[request.style] && !model.wishes?.includes("style")) {
+  // No service knows these names by itself; what passes `style` on takes OpenAI's own two.
+  if (request.style !== undefined && Object.hasOwn(STYLES, request.style)) {
     words.push(STYLES[request.style]!);
     notes.push(`style: ${request.style} was put into the prompt`);
     delete request.style;
   }
-  for (const name of request.qualityEnhancers) if (ENHANCERS[name]) words.push(ENHANCERS[name]!);
+  for (const name of request.qualityEnhancers) {
+    if (Object.hasOwn(ENHANCERS, name)) words.push(ENHANCERS[name]!);
+  }
   if (request.qualityEnhancers.length > 0) notes.push("quality_enhancers: put into the prompt");
   if (words.length > 0) request.prompt = [request.prompt, ...words].filter(Boolean).join(", ");
 }
@@ -106,7 +109,7 @@ function fitSize(request: ImageRequest, model: Model, notes: string[]): void {
     const ratio = asked ? asked.width / asked.height : request.ratio;
     if (ratio === undefined) return;
     const name = nearestRatio(ratio, rule.ratios);
-    if (Math.abs(parseRatio(name)! - ratio) > 0.02) notes.push(`size: the nearest shape ${name} was used`);
+    if (!isAlike(parseRatio(name)!, ratio)) notes.push(`size: the nearest shape ${name} was used`);
     request.ratio = parseRatio(name);
     return;
   }
@@ -119,9 +122,19 @@ function fitSize(request: ImageRequest, model: Model, notes: string[]): void {
   if (asked && request.size && sizeText(asked) !== sizeText(request.size)) {
     notes.push(`size: ${sizeText(asked)} is not offered by ${model.id}, ${sizeText(request.size)} was used`);
   }
+  if (!asked && request.size && !isAlike(request.size.width / request.size.height, request.ratio!)) {
+    notes.push(`size: ${sizeText(request.size)} is the nearest shape that ${model.id} offers`);
+  }
 }
 
-/** OpenAI's older words for quality in terms of the newer ones. */
+function isAlike(ratio: number, wanted: number): boolean {
+  return Math.abs(ratio / wanted - 1) <= 0.02;
+}
+
+/** OpenAI's older words for quality, and the newer ones that mean the same. */
+const SYNONYMS: Record<string, string> = { standard: "medium", hd: "high" };
+
+/** How far up a word for quality stands between a model's lowest and its highest. */
 const QUALITY_WORDS: Record<string, number> = {
   low: 0,
   standard: 0.5,
@@ -135,15 +148,16 @@ const QUALITY_WORDS: Record<string, number> = {
 function fitQuality(request: ImageRequest, model: Model, notes: string[]): void {
   const { quality } = request;
   if (quality === undefined || !model.wishes?.includes("quality")) return;
-  const known = model.qualities ?? [];
-  if (quality === "auto" || known.includes(quality)) return;
-  const place = QUALITY_WORDS[quality];
-  if (place === undefined || known.length === 0) {
+  const known = model.qualities;
+  if (!known || quality === "auto" || known.includes(quality)) return;
+  const place = Object.hasOwn(QUALITY_WORDS, quality) ? QUALITY_WORDS[quality] : undefined;
+  if (place === undefined) {
     notes.push(`quality: ${quality} is not known to ${model.id}, its own was used`);
     delete request.quality;
     return;
   }
-  request.quality = known[Math.round(place * (known.length - 1))]!;
+  const synonym = known.find((word) => word === SYNONYMS[quality]);
+  request.quality = synonym ?? known[Math.floor(place * (known.length - 1))]!;
   notes.push(`quality: ${quality} became ${request.quality}`);
 }
 

@@ -54,13 +54,16 @@ export const EXTENSIONS: Record<ImageType, string> = {
   "image/svg+xml": "svg",
 };
 
+/** Where the size must be found: a longer search in a file made for it takes seconds. */
+const HEADER_BYTES = 2 * 1024 * 1024;
+
 /**
  * Reads type and size from an image's header, by content alone.
  * Gives `undefined` where the bytes are not an image.
  */
 export function readImageFacts(bytes: Uint8Array): ImageFacts | undefined {
   try {
-    const { type, width, height } = imageSize(bytes);
+    const { type, width, height } = imageSize(bytes.subarray(0, HEADER_BYTES));
     const known = TYPES[type ?? ""];
     return known && width > 0 && height > 0 ? { type: known, width, height } : undefined;
   } catch {

@@ -4,7 +4,8 @@
  */
 import type { z } from "@hono/zod-openapi";
 import type { FailureKind } from "./failure.ts";
-import type { Media } from "./media.ts";
+import type { ImageType, Media } from "./media.ts";
+import type { Growth } from "./pause.ts";
 import type { ImageRequest, Task, Wishes } from "./request.ts";
 import type { SizeRule } from "./size.ts";
 
@@ -18,13 +19,15 @@ export interface Model<T extends Task = Task> {
   maxInputs?: number;
   /** Whether an edit can be limited to a mask. */
   mask?: boolean;
+  /** What its input images may be; checked, and converted where that helps, before any call. */
+  inputs?: InputLimits;
   /** Default: any size is passed on. */
   sizes?: SizeRule;
   /** `WxH` used where the caller named no size; absent = the provider decides. */
   defaultSize?: string;
   /** The wishes it obeys; all others are left out and told. */
   wishes?: readonly (keyof Wishes)[];
-  /** Values of `quality` it knows, from lowest to highest. */
+  /** Values of `quality` it knows, from lowest to highest. Default: any is passed on. */
   qualities?: readonly string[];
   /** Previews it can send while it works. Default 0. */
   maxPartials?: number;
@@ -35,6 +38,18 @@ export interface Model<T extends Task = Task> {
   rating?: number;
   /** The day on which its provider stops it, ISO date. */
   retires?: string;
+}
+
+/** What an input image may be. What is absent is not limited. */
+export interface InputLimits {
+  /** Types that are taken; others are converted to the first of these. */
+  types?: readonly ImageType[];
+  maxBytes?: number;
+  maxPixels?: number;
+  /** Shortest and longest edge in pixels. */
+  edge?: readonly [least: number, most: number];
+  /** Whether an address that the caller gave is passed on untouched, unread. Default false: bytes are sent. */
+  takesUrls?: boolean;
 }
 
 /** Prices in US-dollars. What is absent is unknown, not zero. */
@@ -80,24 +95,55 @@ export interface Ticket {
   url?: string;
 }
 
+/** How a call departs from the usual one. */
+export interface CallInit {
+  headers?: Record<string, string>;
+  /**
+   * Statuses beside 2xx that are no failure, such as 303 or 202 of a service that lets one wait.
+   * Their replies are handed to `read`.
+   */
+  accepts?: readonly number[];
+}
+
 /** The open line to a provider: keys, time limit and failures are taken care of. */
 export interface Call {
   /** Aborts when the client leaves or the limit is reached. */
   readonly signal: AbortSignal;
+  /** The key itself, for services whose keys are made of parts; it is sent by `KeyShape.send` in any case. */
+  readonly key: string;
+  /**
+   * The base address, without a slash at its end. Paths are relative to it; a whole address as path is taken
+   * if it is at the provider's own hosts, and refused otherwise, since the key goes along.
+   */
+  readonly baseUrl: string;
   /** Sends JSON. @throws Failed */
-  post<T>(path: string, body: unknown, read: ReadReply<T>, headers?: Record<string, string>): Promise<T>;
+  post<T>(path: string, body: unknown, read: ReadReply<T>, init?: CallInit): Promise<T>;
+  /** Sends JSON with another method. @throws Failed */
+  send<T>(method: string, path: string, body: unknown, read: ReadReply<T>, init?: CallInit): Promise<T>;
   /** Sends a multipart form. @throws Failed */
-  form<T>(path: string, form: FormData, read: ReadReply<T>, headers?: Record<string, string>): Promise<T>;
+  form<T>(path: string, form: FormData, read: ReadReply<T>, init?: CallInit): Promise<T>;
   /** Asks. @throws Failed */
-  get<T>(path: string, read: ReadReply<T>, headers?: Record<string, string>): Promise<T>;
+  get<T>(path: string, read: ReadReply<T>, init?: CallInit): Promise<T>;
   /** A result at an address that the provider named: fetched through the guard, without the key. */
   image(url: string): Media;
+  /** A result at the provider's own host that is only given to the holder of the key. */
+  ownImage(url: string): Media;
+  /** An address at which the provider can fetch an input: the caller's own, or one of ours; else nothing. */
+  publish(media: Media): Promise<string | undefined>;
   /** Hands a preview up to a caller who streams. */
   partial(media: Media, index: number): void;
+  /** Tells how far the work is, from 0 to 1. */
+  progress(share: number): void;
   /** Tells that the provider took the job on: from here on it may cost money. */
   accepted(ticket: Ticket): void;
-  /** Pauses between two questions. */
+  /** Tells of something that was changed on the way, for the notes. */
+  note(text: string): void;
+  /** Pauses between two questions: `turn` counts from 1, and the wait grows with it, with chance in it. */
+  pause(turn: number, growth: Growth): Promise<void>;
+  /** Pauses for `ms`. */
   sleep(ms: number): Promise<void>;
+  /** The same line for a last word after the client left, with its own short limit. */
+  afterwards(): Call;
 }
 
 /** Does one task with one call, or fails with `Failed`. `n` and all limits are already those of the model. */
@@ -113,6 +159,9 @@ export interface FailureRow {
   /** The provider's words. */
   text?: RegExp;
 }
+
+/** A model that a service told of: its id, and what is known of it. */
+export type DiscoveredModel = { id: string } & Partial<Model>;
 
 /** How a provider's keys look and travel. */
 export interface KeyShape {
@@ -150,8 +199,10 @@ export interface Provider {
   operations: Partial<Record<Task, Operation>>;
   /** Default: read by status alone. */
   failures?: readonly FailureRow[];
-  /** Asks the service for its models; used where a pool's entry lists none. */
-  listModels?(call: Call): Promise<string[]>;
+  /** Hosts besides that of the base address to which the key may go: `host` or `*.domain`. */
+  ownHosts?: readonly string[];
+  /** Asks the service for its models. Ids that are listed above keep their rows; others are like `unlisted.like`. */
+  listModels?(call: Call): Promise<DiscoveredModel[]>;
 }
 
 /**

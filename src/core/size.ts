@@ -71,19 +71,31 @@ function nearestListed(wanted: Size, sizes: readonly string[]): Size {
 
 function nearestFree(wanted: Size, rule: Extract<SizeRule, { kind: "free" }>): Size {
   const { multipleOf = 1, edge = [multipleOf, 16384], pixels = [1, Infinity], maxRatio = Infinity } = rule;
-  const shape = clamp(wanted.width / wanted.height, 1 / maxRatio, maxRatio);
-  const area = clamp(wanted.width * wanted.height, pixels[0], pixels[1]);
   const least = Math.ceil(edge[0] / multipleOf) * multipleOf;
   const most = Math.floor(edge[1] / multipleOf) * multipleOf;
+  const widest = Math.min(maxRatio, most / least);
+  const shape = clamp(wanted.width / wanted.height, 1 / widest, widest);
+  // The longer edge bounds the area of a shape from above, the shorter one from below.
+  const long = Math.max(shape, 1 / shape);
+  const area = clamp(
+    clamp(wanted.width * wanted.height, pixels[0], pixels[1]),
+    least ** 2 * long,
+    most ** 2 / long,
+  );
   const allowed = (size: Size) =>
     size.width * size.height >= pixels[0] && size.width * size.height <= pixels[1] &&
     Math.max(size.width / size.height, size.height / size.width) <= maxRatio + 1e-9;
   if (isOnGrid(wanted, multipleOf, least, most) && allowed(wanted)) return wanted;
   const width = Math.sqrt(area * shape);
   const height = Math.sqrt(area / shape);
-  const candidates = around(width, multipleOf, least, most).flatMap((w) =>
-    around(height, multipleOf, least, most).map((h) => ({ width: w, height: h }))
-  );
+  const near = (edge: number) => around(edge, multipleOf, least, most);
+  // At the limit of the ratio one step of the shorter edge takes many of the longer one.
+  const candidates = [
+    ...near(width).flatMap((w) =>
+      [...near(height), ...near(w / shape)].map((h) => ({ width: w, height: h }))
+    ),
+    ...near(height).flatMap((h) => near(h * shape).map((w) => ({ width: w, height: h }))),
+  ];
   const best = candidates.filter(allowed);
   return nearest(
     best.length > 0 ? best : candidates,

@@ -1,11 +1,12 @@
 /** One call to one provider with one key, told as a value: images or a failure. */
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Dice } from "../core/clock.ts";
 import { Failed, type Failure, toFailure } from "../core/failure.ts";
 import type { ImageFacts, Media, OpenUrl } from "../core/media.ts";
 import { priceOf } from "../core/price.ts";
 import type { Made, MadeImage, Ticket } from "../core/provider.ts";
 import { openCall } from "../providers/call.ts";
 import type { Step } from "../routing/plan.ts";
+import type { FitInputs } from "./fit_inputs.ts";
 import type { Lease } from "./lease.ts";
 
 /** An image that was looked at: it is one, and this is what it is. */
@@ -22,18 +23,23 @@ export type Outcome =
 /** What an attempt depends on. */
 export interface AttemptOptions {
   clock: Clock;
+  dice: Dice;
   /** Aborts when the client leaves. */
   signal: AbortSignal;
   timeoutMs: number;
-  requestId: string;
   open: OpenUrl;
   /**
    * What becomes of results that stay at their provider's address: `needed` as bytes for the reply, `wanted`
    * for the store if they can be had, or `left` where they are.
    */
   results: "needed" | "wanted" | "left";
+  /** Makes inputs such as the model takes; tells what it changed. @throws Failed where that is not possible */
+  fitInputs: FitInputs;
+  publish?: (media: Media, signal: AbortSignal) => Promise<string | undefined>;
   onPartial?: (media: Media, index: number) => void;
+  onProgress?: (share: number) => void;
   onAccepted?: (ticket: Ticket) => void;
+  onNote?: (text: string) => void;
   onStatus?: (status: number) => void;
 }
 
@@ -54,12 +60,19 @@ export async function attempt(
       key: lease.secret,
       signal,
     });
-    const request = { ...step.request, n: count };
+    const { model } = step.route;
+    const fitted = await options.fitInputs(
+      step.request,
+      model.inputs ?? {},
+      signal,
+      (text) => options.onNote?.(text),
+    );
+    const request = { ...fitted, n: count };
     const made = await step.operation(request, call);
     signal.throwIfAborted();
     const shots = await look(made.images, options.results, signal);
     const sizes = shots.flatMap((shot) => shot.facts ?? []);
-    const price = priceOf(step.route.model, { count: shots.length, request, usage: made.usage, sizes });
+    const price = priceOf(model, { count: shots.length, request, usage: made.usage, sizes });
     return { ok: true, shots, usage: made.usage, costUsd: made.costUsd ?? price };
   } catch (thrown) {
     return { ok: false, failure: toFailure(thrown, options.signal, limit.signal) };

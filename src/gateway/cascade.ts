@@ -3,11 +3,10 @@
  * leads to is read from the table of consequences and nowhere else.
  */
 import pMap from "p-map";
-import type { Dice } from "../core/clock.ts";
-import { CONSEQUENCES, Failed, type Failure, type FailureKind } from "../core/failure.ts";
-import type { Usage } from "../core/provider.ts";
+import { CONSEQUENCES, Failed, type Failure, type FailureKind, toFailure } from "../core/failure.ts";
+import type { Ticket, Usage } from "../core/provider.ts";
 import type { Health } from "../routing/health.ts";
-import { jitteredPause } from "../routing/pause.ts";
+import { jitteredPause } from "../core/pause.ts";
 import type { Step } from "../routing/plan.ts";
 import { attempt, type AttemptOptions, type Shot } from "./attempt.ts";
 import { isLease, type Keys } from "./lease.ts";
@@ -23,6 +22,16 @@ export interface Attempt {
   durationMs: number;
   message?: string;
   costUsd?: number;
+}
+
+/** A job as it is known at its provider, and with which key it can be asked for. */
+export interface AcceptedJob {
+  provider: string;
+  model: string;
+  /** Of the pool's key; `caller` for one that a caller brought, which is not kept. */
+  keyId: string;
+  baseUrl: string;
+  ticket: Ticket;
 }
 
 /** What the walk gave. */
@@ -52,9 +61,8 @@ export class CascadeFailed extends Failed {
 }
 
 /** What a walk depends on. */
-export interface CascadeOptions extends Omit<AttemptOptions, "timeoutMs" | "onStatus"> {
+export interface CascadeOptions extends Omit<AttemptOptions, "timeoutMs" | "onStatus" | "onAccepted"> {
   keys: Keys;
-  dice: Dice;
   timeoutOf: (step: Step) => number;
   /** Absent for a caller who brought a key: they decide for themselves whether to ask a shaky service. */
   health?: Health;
@@ -67,6 +75,8 @@ export interface CascadeOptions extends Omit<AttemptOptions, "timeoutMs" | "onSt
   startedAt: number;
   /** Hears of each attempt as it ends. */
   onAttempt: (attempt: Attempt) => void;
+  /** Hears of each job that a provider took on. */
+  onAccepted: (job: AcceptedJob) => void;
 }
 
 /**
@@ -78,7 +88,8 @@ export async function cascade(
   count: number,
   options: CascadeOptions,
 ): Promise<Gathered> {
-  const walk = new Walk(count, options);
+  using limit = options.clock.timeout(Math.max(1, options.deadline - options.clock.now()));
+  const walk = new Walk(count, options, limit.signal);
   let round = [...steps];
   for (let turn = 1; round.length > 0; turn++) {
     const again: Step[] = [];
@@ -89,7 +100,7 @@ export async function cascade(
       const { next, again: mayAskAgain } = CONSEQUENCES[failure.kind];
       if (next === "stop") throw walk.failed(failure, true);
       if (mayAskAgain && !(failure.kind === "rate_limited" && !options.health)) again.push(step);
-      if (walk.tries > options.maxRetries) throw walk.failed(failure);
+      if (walk.tries > options.maxRetries || limit.signal.aborted) throw walk.failed(failure);
     }
     const wait = walk.pause(turn);
     if (again.length === 0 || wait === undefined) break;
@@ -111,7 +122,12 @@ class Walk {
   /** Routes that were left because of a failure. */
   tries = 0;
 
-  constructor(private readonly count: number, private readonly options: CascadeOptions) {}
+  /** @param late aborts at the deadline. */
+  constructor(
+    private readonly count: number,
+    private readonly options: CascadeOptions,
+    private readonly late: AbortSignal,
+  ) {}
 
   get missing(): number {
     return Math.max(0, this.count - this.#shots.length);
@@ -162,11 +178,12 @@ class Walk {
     const tried = new Set<string>();
     let last: Failure | undefined;
     for (;;) {
-      const given = await keys.lease(step, tried, signal).catch((): Failure => ({
-        kind: "cancelled",
-        message: "the client closed the connection",
-      }));
+      const waiting = AbortSignal.any([signal, this.late]);
+      const given = await keys.lease(step, tried, waiting).catch((thrown) =>
+        toFailure(thrown, signal, this.late)
+      );
       if (!isLease(given)) {
+        health?.undecided(step.name);
         if (!last) this.#tell(step, { outcome: given.kind, message: given.message, startedAt: clock.now() });
         return last ?? given;
       }
@@ -180,6 +197,14 @@ class Walk {
         timeoutMs: Math.max(1, Math.min(this.options.timeoutOf(step), this.options.deadline - startedAt)),
         onPartial: hasPreviews ? this.options.onPartial : undefined,
         onStatus: (code) => status = code,
+        onAccepted: (ticket) =>
+          this.options.onAccepted({
+            provider: step.route.provider.name,
+            model: step.route.model.id,
+            keyId: lease.keyId,
+            baseUrl: lease.baseUrl,
+            ticket,
+          }),
       });
       if (outcome.ok) {
         lease.settle();

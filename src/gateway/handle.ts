@@ -2,7 +2,7 @@
 import type { Clock, Dice } from "../core/clock.ts";
 import { CONSEQUENCES, Failed, type FailureKind, toFailure } from "../core/failure.ts";
 import type { Media, OpenUrl } from "../core/media.ts";
-import type { Provider, Ticket, Usage } from "../core/provider.ts";
+import type { Provider, Usage } from "../core/provider.ts";
 import type { ImageRequest } from "../core/request.ts";
 import { sizeText } from "../core/size.ts";
 import type { Health } from "../routing/health.ts";
@@ -10,7 +10,8 @@ import { countFor, plan, type PlanOptions, planRelay, type Step } from "../routi
 import type { Shot } from "./attempt.ts";
 import type { Budget } from "./budget.ts";
 import { type Caller, callerName } from "./caller.ts";
-import { type Attempt, cascade, CascadeFailed } from "./cascade.ts";
+import type { FitInputs } from "./fit_inputs.ts";
+import { type AcceptedJob, type Attempt, cascade, CascadeFailed } from "./cascade.ts";
 import { type Keys, relayKeys } from "./lease.ts";
 import type { Pictures } from "./pictures.ts";
 
@@ -42,7 +43,8 @@ export interface Circumstances {
   /** Whether the reply carries the bytes themselves. */
   wantsBytes: boolean;
   onPartial?: (media: Media, index: number) => void;
-  onAccepted?: (ticket: Ticket) => void;
+  /** Hears how far the work is, from 0 to 1. */
+  onProgress?: (share: number) => void;
 }
 
 /** The story of a request as it is remembered. */
@@ -93,6 +95,11 @@ export interface GatewayOptions {
   health: Health;
   pictures: Pictures;
   budget: Budget;
+  fitInputs: FitInputs;
+  /** Gives an input an address that a provider can fetch, where there is a way to. */
+  publish?: (media: Media, signal: AbortSignal) => Promise<string | undefined>;
+  /** Hears of each job that a provider took on. */
+  onAccepted: (job: AcceptedJob, requestId: string) => void;
   onAttempt: (attempt: Attempt, requestId: string) => void;
   onStory: (story: Story) => void;
 }
@@ -170,11 +177,13 @@ export class Gateway {
     steps: readonly Step[],
     count: number,
     caller: Caller,
-    { requestId, signal, wantsBytes, onPartial, onAccepted }: Circumstances,
+    { requestId, signal, wantsBytes, onPartial, onProgress }: Circumstances,
     startedAt: number,
     attempts: Attempt[],
   ): Promise<Result> {
-    const { clock, dice, open, timeoutOf, health, pictures, onAttempt } = this.options;
+    const { clock, dice, open, timeoutOf, health, pictures, fitInputs, publish, onAccepted, onAttempt } =
+      this.options;
+    const notes: string[] = [];
     const { maxRetries, retryDelayMs, deadlineMs, queueTimeoutMs } = this.options.limits();
     const about = { prompt: request.prompt, task: request.task, requestId, client: callerName(caller) };
     try {
@@ -183,9 +192,12 @@ export class Gateway {
         dice,
         open,
         signal,
-        requestId,
+        fitInputs,
+        publish,
         onPartial,
-        onAccepted,
+        onProgress,
+        onAccepted: (job) => onAccepted(job, requestId),
+        onNote: (text) => notes.push(text),
         results: wantsBytes ? "needed" : pictures.stores ? "wanted" : "left",
         keys: caller.mode === "relay" ? this.#ownKey(caller) : this.options.keys,
         health: caller.mode === "relay" ? undefined : health,
@@ -214,7 +226,7 @@ export class Gateway {
         model,
         attempts: attempts.length,
         costUsd,
-        notes: step.notes,
+        notes: [...new Set([...step.notes, ...notes])],
         usage,
         request: step.request,
       };

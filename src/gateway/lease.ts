@@ -1,6 +1,6 @@
 /** A key, held for one call: from a pool, waiting in line where all are busy, or the caller's own. */
 import type { Clock } from "../core/clock.ts";
-import type { Failure } from "../core/failure.ts";
+import { CONSEQUENCES, type Failure, type FailureKind } from "../core/failure.ts";
 import type { Provider } from "../core/provider.ts";
 import type { KeyPool, PoolKey, Verdict } from "../routing/key_pool.ts";
 import type { Step } from "../routing/plan.ts";
@@ -71,13 +71,17 @@ export class PoolKeys implements Keys {
     const until = clock.now() + timeoutMs;
     for (;;) {
       const given = pool.take(step.request.model, tried);
-      if (!("kind" in given)) return await this.#hold(provider, pool, given, step.request.model);
+      if (!("kind" in given)) {
+        const lease = await this.#hold(provider, pool, given, step.request.model);
+        if (lease) return lease;
+        continue;
+      }
       if (given.kind === "none") {
         return { kind: "at_capacity", message: "no further key is there for this model" };
       }
       if (given.kind === "resting") {
         return {
-          kind: "rate_limited",
+          kind: kindOf(given.reason),
           message: given.reason,
           retryAfterMs: Math.max(0, given.until - clock.now()),
         };
@@ -92,7 +96,13 @@ export class PoolKeys implements Keys {
     }
   }
 
-  async #hold(provider: Provider, pool: KeyPool, key: PoolKey, model: string): Promise<Lease | Failure> {
+  /** Gives nothing where the secret can't be had: the key was removed, or stored under another SECRET_KEY. */
+  async #hold(
+    provider: Provider,
+    pool: KeyPool,
+    key: PoolKey,
+    model: string,
+  ): Promise<Lease | Failure | undefined> {
     const give = () => {
       pool.give(key.id);
       for (const wake of this.#lines.get(provider.name) ?? []) wake();
@@ -117,7 +127,9 @@ export class PoolKeys implements Keys {
       };
     } catch (error) {
       give();
-      throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      pool.settle(key.id, model, { kind: "key_rejected", message });
+      return undefined;
     }
   }
 
@@ -138,4 +150,10 @@ export class PoolKeys implements Keys {
     }
     return true;
   }
+}
+
+/** What brought a key to rest; pools write it before the reason. */
+function kindOf(reason: string): FailureKind {
+  const kind = /^\w+/.exec(reason)?.[0] ?? "";
+  return Object.hasOwn(CONSEQUENCES, kind) ? kind as FailureKind : "rate_limited";
 }

@@ -1,7 +1,7 @@
 /** The pools of provider keys: from the store, from the environment, and what their states became. */
 import type { Clock } from "../core/clock.ts";
 import type { OpenUrl } from "../core/media.ts";
-import type { Provider } from "../core/provider.ts";
+import type { DiscoveredModel, Provider } from "../core/provider.ts";
 import { openCall } from "../providers/call.ts";
 import { type KeyLimits, KeyPool, type PoolKey } from "../routing/key_pool.ts";
 import type { KeyState, KeyStore, ProviderKey } from "../store/keys.ts";
@@ -23,6 +23,7 @@ export interface PoolsOptions {
   onError: (error: unknown, what: string) => void;
 }
 
+const NONE: readonly DiscoveredModel[] = [];
 /** States are written this long after they changed, in ms, together with all others. */
 const SAVE_AFTER = 1000;
 const DISCOVERY_LIMIT = 15_000;
@@ -34,7 +35,11 @@ const KEYLESS = "keyless";
 export class Pools implements AsyncDisposable {
   #pools = new Map<string, KeyPool>();
   #secrets = new Map<string, string>();
+  /** Models by key, where each key may lead to another service. */
   #models = new Map<string, readonly string[]>();
+  /** Models by provider, as its service told. */
+  #told = new Map<string, readonly DiscoveredModel[]>();
+  #discovered = new Map<string, readonly DiscoveredModel[]>();
   #changed = new Map<string, PoolKey>();
   #saving?: Promise<void>;
   readonly #closing = new AbortController();
@@ -62,6 +67,7 @@ export class Pools implements AsyncDisposable {
       );
       const own = provider.keyless ? [this.#given(provider, KEYLESS, 0)] : [];
       this.pool(provider).set([...keys, ...given, ...own]);
+      this.#list(provider);
     }
   }
 
@@ -77,27 +83,38 @@ export class Pools implements AsyncDisposable {
     return secret;
   }
 
-  /** Models that the pool's entries list, or that their services told of. */
-  discovered(provider: Provider): string[] {
-    return [...new Set(this.pool(provider).keys.flatMap((key) => key.enabled ? key.models : []))];
+  /** Models that the pool's entries list, or that their services told of; the same array until they change. */
+  discovered(provider: Provider): readonly DiscoveredModel[] {
+    return this.#discovered.get(provider.name) ?? NONE;
   }
 
-  /** Asks the services of keys that list no models, where only they know which there are. */
+  /** Asks the services that list their models which there are, with one key, or with each where keys differ. */
   async discover(signal: AbortSignal): Promise<void> {
-    const { providers } = this.options;
-    const asked = providers.filter((provider) => provider.listModels && provider.unlisted?.like === "*");
-    for (const provider of asked) {
+    await Promise.all(this.options.providers.map(async (provider) => {
+      if (!provider.listModels) return;
       const pool = this.pool(provider);
-      const found = await Promise.all(pool.keys.map(async (key) => {
-        if (!key.enabled || (key.models.length > 0 && !this.#models.has(key.id))) return key;
-        const models = await this.#ask(provider, key, signal);
-        if (models) this.#models.set(key.id, models);
-        return { ...key, models: models ?? key.models };
-      }));
-      const byId = new Map(found.map((key) => [key.id, key.models]));
-      // What happened to keys while their services were asked stays.
-      pool.set(pool.keys.map((key) => ({ ...key, models: byId.get(key.id) ?? key.models })));
-    }
+      const keys = pool.keys.filter((key) =>
+        key.enabled && (key.models.length === 0 || this.#models.has(key.id))
+      );
+      if (!isCatchAll(provider)) {
+        const told = keys[0] && await this.#ask(provider, keys[0], signal);
+        if (told) this.#told.set(provider.name, told);
+      } else {
+        await Promise.all(keys.map(async (key) => {
+          const told = await this.#ask(provider, key, signal);
+          if (told) this.#models.set(key.id, told.map(({ id }) => id));
+        }));
+        pool.set(pool.keys.map((key) => ({ ...key, models: this.#models.get(key.id) ?? key.models })));
+      }
+      this.#list(provider);
+    }));
+  }
+
+  #list(provider: Provider): void {
+    const ids = new Set(this.pool(provider).keys.flatMap((key) => key.enabled ? key.models : []));
+    const told = this.#told.get(provider.name) ?? [];
+    for (const { id } of told) ids.delete(id);
+    this.#discovered.set(provider.name, [...told, ...[...ids].map((id) => ({ id }))]);
   }
 
   /** Writes what changed. */
@@ -107,7 +124,7 @@ export class Pools implements AsyncDisposable {
     await this.#save();
   }
 
-  async #ask(provider: Provider, key: PoolKey, signal: AbortSignal): Promise<string[] | undefined> {
+  async #ask(provider: Provider, key: PoolKey, signal: AbortSignal): Promise<DiscoveredModel[] | undefined> {
     const { clock, open, onError } = this.options;
     const baseUrl = key.baseUrl ?? this.options.settings(provider).baseUrl ?? provider.baseUrl;
     if (baseUrl === undefined) return undefined;
@@ -120,7 +137,7 @@ export class Pools implements AsyncDisposable {
         signal: AbortSignal.any([signal, limit.signal, this.#closing.signal]),
         open,
         clock,
-        requestId: "discovery",
+        dice: Math.random,
       });
       return await provider.listModels!(call);
     } catch (error) {
@@ -185,6 +202,11 @@ export class Pools implements AsyncDisposable {
       this.options.onError(error, "states of keys")
     );
   }
+}
+
+/** Whether a provider stands for any service, so that each key knows models of its own. */
+function isCatchAll(provider: Provider): boolean {
+  return provider.unlisted?.like === "*";
 }
 
 function stateOf(key: PoolKey): KeyState & { id: string } {

@@ -1,5 +1,5 @@
 /** Routes that describe themselves: what is registered here runs, and what runs is in `/openapi.json`. */
-import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import { type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { EdgeContext, EdgeEnv } from "./edge.ts";
 
 /** The app that routes are added to. */

@@ -82,8 +82,10 @@ function cascadeReply({ failure, attempts }: CascadeFailed, mode: "relay" | "bac
     ? `${provider} ${consequence.told}: ${failure.message}`
     : `No provider delivered: ${attempts.map(tell).join("; ")}`;
   const { kind, retryAfterMs } = failure;
-  const passedOn = isCallers || mode === "relay" ? failure : { kind, retryAfterMs, message };
-  return reply(passedOn, consequence[mode], message);
+  if (isCallers || mode === "relay") return reply(failure, consequence[mode], message);
+  // Where the modes differ it is our keys that failed, and the caller must not take it for theirs.
+  const ours = consequence.relay === consequence.backend ? kind : "overloaded";
+  return reply({ kind: ours, retryAfterMs, message }, consequence.backend, message);
 }
 
 function tell({ provider, model, outcome }: Attempt): string {

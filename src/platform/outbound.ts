@@ -45,7 +45,7 @@ export interface Opened {
 /** Settings of the guard. Times in ms. */
 export interface OutboundOptions {
   /** Live setting: `host`, `host:port` or CIDR entries that may be reached although private. */
-  allowHosts: () => string[];
+  allowHosts: () => readonly string[];
   maxBytes?: number;
   maxPixels?: number;
   maxRedirects?: number;

@@ -74,7 +74,11 @@ export function parseAllowedHost(entry: string): AllowedHost | undefined {
  * be made. A name that answers with both public and forbidden addresses is refused as a whole.
  * @throws Failed `invalid_request` if there are none
  */
-export async function checkedAddresses(url: URL, allowHosts: string[], resolve: Resolve): Promise<Address[]> {
+export async function checkedAddresses(
+  url: URL,
+  allowHosts: readonly string[],
+  resolve: Resolve,
+): Promise<Address[]> {
   const host = hostOf(url);
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
   const allowed = allowHosts.map(parseAllowedHost)

@@ -4,10 +4,11 @@
  */
 import { createParser } from "eventsource-parser";
 import type { z } from "@hono/zod-openapi";
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Dice } from "../core/clock.ts";
 import { Failed } from "../core/failure.ts";
 import { Media, type OpenUrl } from "../core/media.ts";
-import type { Call, Provider, ReadReply, Ticket } from "../core/provider.ts";
+import { jitteredPause } from "../core/pause.ts";
+import type { Call, CallInit, Provider, ReadReply, Ticket } from "../core/provider.ts";
 import { readFailure } from "./failure_reading.ts";
 
 /** What a call needs to know. */
@@ -20,43 +21,48 @@ export interface CallOptions {
   /** Opens results at foreign hosts, through the guard. */
   open: OpenUrl;
   clock: Clock;
-  requestId: string;
+  dice: Dice;
+  /** Gives an input an address that the provider can fetch, where there is a way to. */
+  publish?: (media: Media, signal: AbortSignal) => Promise<string | undefined>;
   onPartial?: (media: Media, index: number) => void;
+  onProgress?: (share: number) => void;
   onAccepted?: (ticket: Ticket) => void;
+  onNote?: (text: string) => void;
   /** Hears of the HTTP status of each reply, for the story of the attempt. */
   onStatus?: (status: number) => void;
 }
 
 const MAX_ERROR_BYTES = 64 * 1024;
+/** Limit of a last word after the client left, in ms. */
+const AFTERWARDS_LIMIT = 5000;
 
 /** Opens the line to a provider for one operation. */
 export function openCall(options: CallOptions): Call {
   const { provider, baseUrl, key, signal, clock } = options;
 
-  async function send<T>(
+  async function request(
     method: string,
     path: string,
-    read: ReadReply<T>,
-    body?: BodyInit,
-    headers: Record<string, string> = {},
-  ): Promise<T> {
-    const response = await fetch(`${baseUrl}/${path}`, {
+    init: CallInit & { body?: BodyInit },
+  ): Promise<Response> {
+    const response = await fetch(addressOf(path, baseUrl, provider), {
       method,
-      body,
+      body: init.body,
       signal,
-      // A redirect could carry the key to another host; a provider's API has no need of one.
+      // A redirect could carry the key to another host; where a service redirects, its adapter follows by itself.
       redirect: "manual",
       headers: {
         accept: "application/json",
         "user-agent": "ImgRouter",
         ...provider.keys.send(key),
-        ...headers,
+        ...init.headers,
       },
     });
     options.onStatus?.(response.status);
-    if (response.ok) return await read(response);
+    if (response.ok || init.accepts?.includes(response.status)) return response;
+    const body = await readStart(response);
     const failure = readFailure(
-      { status: response.status, headers: response.headers, body: await readStart(response) },
+      { status: response.status, headers: response.headers, body },
       provider.failures,
       clock.now(),
     );
@@ -66,6 +72,15 @@ export function openCall(options: CallOptions): Call {
     }
     throw new Failed({ ...failure, message: withoutKey(failure.message, key) });
   }
+
+  const send: Call["send"] = async (method, path, body, read, init = {}) =>
+    await read(
+      await request(method, path, {
+        ...init,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        headers: { ...body === undefined ? {} : { "content-type": "application/json" }, ...init.headers },
+      }),
+    );
 
   /** A bad address in a provider's reply is the provider's fault, not the caller's. */
   async function openResult(url: string, signal?: AbortSignal): Promise<Uint8Array> {
@@ -83,15 +98,45 @@ export function openCall(options: CallOptions): Call {
 
   return {
     signal,
-    post: (path, body, read, headers) =>
-      send("POST", path, read, JSON.stringify(body), { "content-type": "application/json", ...headers }),
-    form: (path, form, read, headers) => send("POST", path, read, form, headers),
-    get: (path, read, headers) => send("GET", path, read, undefined, headers),
+    key,
+    baseUrl,
+    send,
+    post: (path, body, read, init) => send("POST", path, body, read, init),
+    form: async (path, form, read, init = {}) =>
+      await read(await request("POST", path, { ...init, body: form })),
+    get: (path, read, init) => send("GET", path, undefined, read, init),
     image: (url) => Media.fromUrl(url, openResult),
+    ownImage: (url) =>
+      Media.fromUrl(url, async () => (await request("GET", url, { headers: { accept: "image/*" } })).bytes()),
+    publish: (media) =>
+      media.url === undefined
+        ? options.publish?.(media, signal) ?? Promise.resolve(undefined)
+        : Promise.resolve(media.url),
     partial: (media, index) => options.onPartial?.(media, index),
+    progress: (share) => options.onProgress?.(share),
     accepted: (ticket) => options.onAccepted?.(ticket),
+    note: (text) => options.onNote?.(text),
+    pause: (turn, growth) => clock.sleep(jitteredPause(growth, turn, options.dice), signal),
     sleep: (ms) => clock.sleep(ms, signal),
+    afterwards: () => openCall({ ...options, signal: AbortSignal.timeout(AFTERWARDS_LIMIT) }),
   };
+}
+
+/** Resolves a path; a whole address must be at one of the provider's own hosts. @throws Failed `malformed_reply` */
+function addressOf(path: string, baseUrl: string, provider: Provider): string {
+  if (!/^https?:/i.test(path)) return path === "" ? baseUrl : `${baseUrl}/${path}`;
+  const { host, hostname, protocol } = new URL(path);
+  const base = new URL(baseUrl);
+  const isOwn = (host === base.host && protocol === base.protocol) ||
+    (protocol === "https:" &&
+      provider.ownHosts?.some((own) =>
+        own.startsWith("*.") ? hostname.endsWith(own.slice(1)) : hostname === own
+      ));
+  if (isOwn) return path;
+  throw new Failed({
+    kind: "malformed_reply",
+    message: `named an address at ${hostname}, which is not its own; the key is not sent there`,
+  });
 }
 
 /** Reads JSON of the shape that `schema` describes. @throws Failed `malformed_reply` */

@@ -15,6 +15,8 @@ const FREE: SizeRule = {
 };
 const THREE: SizeRule = { kind: "listed", sizes: ["1024x1024", "1536x1024", "1024x1536"] };
 
+const IMAGE_MODEL = /^(chatgpt|gpt)-image-/;
+
 const WISHES = ["quality", "background", "outputFormat", "outputCompression", "user"] as const;
 
 /** The moderation level belongs to generations; edits take it too where they are of the same model. */
@@ -55,7 +57,7 @@ export const openAi = defineProvider({
   defaults: { generate: "gpt-image-2", edit: "gpt-image-2", blend: "gpt-image-2" },
   // Shut down on 2026-05-12 (DALL·E) and 2026-10-23; many clients have these names built in.
   successors: { "dall-e-2": "gpt-image-2", "dall-e-3": "gpt-image-2", "gpt-image-1": "gpt-image-2" },
-  unlisted: { pattern: /^(chatgpt|gpt)-image-/, like: "gpt-image-2" },
+  unlisted: { pattern: IMAGE_MODEL, like: "gpt-image-2" },
   models: [
     {
       ...family,
@@ -125,5 +127,5 @@ export const openAi = defineProvider({
     },
   }),
   failures,
-  listModels: listOpenAiModels,
+  listModels: async (call) => (await listOpenAiModels(call)).filter(({ id }) => IMAGE_MODEL.test(id)),
 });

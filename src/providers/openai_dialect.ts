@@ -5,7 +5,7 @@
 import { z } from "@hono/zod-openapi";
 import { Failed } from "../core/failure.ts";
 import { Media } from "../core/media.ts";
-import type { Call, Made, MadeImage, Operation, Provider, Usage } from "../core/provider.ts";
+import type { Call, DiscoveredModel, Made, MadeImage, Operation, Provider, Usage } from "../core/provider.ts";
 import type { ImageRequest, Wishes } from "../core/request.ts";
 import { sizeText } from "../core/size.ts";
 import { events, json, parseReply } from "./call.ts";
@@ -43,10 +43,10 @@ export function openAiDialect(dialect: Dialect): { generate: Operation; edit: Op
   };
 }
 
-/** Lists the ids of a service's models. */
-export async function listOpenAiModels(call: Call): Promise<string[]> {
+/** Lists the models of a service by their ids. */
+export async function listOpenAiModels(call: Call): Promise<DiscoveredModel[]> {
   const { data } = await call.get("models", json(ModelList));
-  return data.map((model) => model.id);
+  return data.map(({ id }) => ({ id }));
 }
 
 function streams(request: ImageRequest, dialect: Dialect): boolean {

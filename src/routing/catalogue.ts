@@ -1,5 +1,5 @@
 /** Which routes there are, as configured: providers, their models, the names by which callers ask for them. */
-import { canDo, type Model, operationOf, type Provider } from "../core/provider.ts";
+import { canDo, type DiscoveredModel, type Model, operationOf, type Provider } from "../core/provider.ts";
 import type { Task } from "../core/request.ts";
 
 /** What an owner set for one task of a provider. */
@@ -17,12 +17,23 @@ export interface TaskSettings {
 /** The tasks as they are set up: variations share the settings of edits. */
 export type TaskBlock = "text" | "edit" | "blend";
 
+/** What an owner set for one model. */
+export interface ModelSettings {
+  hidden: boolean;
+  /** A listed model whose limits an added one has. */
+  like?: string;
+  tasks?: readonly Task[];
+  usdPerImage?: number;
+}
+
 /** What routing needs to know of a provider's settings. */
 export interface ProviderSettings {
   enabled: boolean;
   baseUrl?: string;
   defaultSteps?: number;
   defaultCount?: number;
+  /** Models that were added, hidden or priced by hand. */
+  models: Readonly<Record<string, ModelSettings>>;
   text: TaskSettings;
   edit: TaskSettings;
   blend: TaskSettings;
@@ -34,15 +45,6 @@ export interface Route {
   model: Model;
   weight: number;
   settings: TaskSettings;
-}
-
-/** How a name was understood. */
-export interface Resolved {
-  /** Every route the name may mean. */
-  routes: Route[];
-  /** `auto`, where the caller leaves the choice to us; `named`, where they named a model or provider. */
-  by: "auto" | "named";
-  note?: string;
 }
 
 const DEFAULT_WEIGHT = 10;
@@ -58,35 +60,49 @@ export function blockOf(task: Task): TaskBlock {
   return BLOCKS[task];
 }
 
+/** What a provider offers instead of an id that it has stopped. */
+export function successorOf(provider: Provider, id: string): string | undefined {
+  // Ids come from callers, and an object has members that nobody wrote into it.
+  return provider.successors && Object.hasOwn(provider.successors, id) ? provider.successors[id] : undefined;
+}
+
 /** All routes of a configuration; made anew when it changes. */
 export class Catalogue {
   constructor(
     private readonly options: {
       providers: readonly Provider[];
       settings: (provider: Provider) => ProviderSettings;
-      /** Ids that pools list or services told of, beyond those that are registered. */
-      discovered: (provider: Provider) => readonly string[];
+      /** Models that pools list or services told of; the same array until they change. */
+      discovered: (provider: Provider) => readonly DiscoveredModel[];
     },
   ) {}
+
+  #models = new Map<
+    string,
+    { settings: ProviderSettings; discovered: readonly DiscoveredModel[]; models: Model[] }
+  >();
 
   /** Providers that are switched on. */
   get providers(): Provider[] {
     return this.options.providers.filter((provider) => this.options.settings(provider).enabled);
   }
 
-  /** The models of a provider: those registered and those discovered. */
-  modelsOf(provider: Provider): Model[] {
-    const registered = provider.models.filter((model) => model.id !== "*");
-    const known = new Set(registered.map((model) => model.id));
-    const discovered = this.options.discovered(provider).filter((id) => !known.has(id));
-    return [...registered, ...discovered.map((id) => rowFor(provider, id))];
+  /** The models of a provider: registered, told of by its service, added by hand; without those that are hidden. */
+  modelsOf(provider: Provider): readonly Model[] {
+    const settings = this.options.settings(provider);
+    const discovered = this.options.discovered(provider);
+    const known = this.#models.get(provider.name);
+    if (known?.settings === settings && known.discovered === discovered) return known.models;
+    const models = listModels(provider, settings, discovered);
+    this.#models.set(provider.name, { settings, discovered, models });
+    return models;
   }
 
   /** The route of a task where nobody names a model: as configured, else the provider's own choice. */
   defaultRoute(provider: Provider, task: Task): Route | undefined {
     const configured = this.#settings(provider, task).model;
     const model = configured
-      ? this.#find(provider, configured) ?? rowFor(provider, configured)
+      ? this.#find(provider, successorOf(provider, configured) ?? configured) ?? rowFor(provider, configured)
       : this.#builtIn(provider, task);
     return model && canDo(model, task) && operationOf(provider, task)
       ? this.#route(provider, model, task)
@@ -95,8 +111,7 @@ export class Catalogue {
 
   /** The route of a named model at one provider, if the provider has it or takes ids that are not listed. */
   route(provider: Provider, id: string, task: Task): Route | undefined {
-    const successor = provider.successors?.[id];
-    const model = this.#find(provider, successor ?? id) ??
+    const model = this.#find(provider, successorOf(provider, id) ?? id) ??
       (isUnlisted(provider, id) ? rowFor(provider, id) : undefined);
     return model && this.#route(provider, model, task);
   }
@@ -158,10 +173,34 @@ function isUnlisted(provider: Provider, id: string): boolean {
   return Boolean(provider.unlisted?.pattern.test(id));
 }
 
+function listModels(
+  provider: Provider,
+  settings: ProviderSettings,
+  discovered: readonly DiscoveredModel[],
+): Model[] {
+  const rows = new Map<string, Model>();
+  for (const model of provider.models) if (model.id !== "*") rows.set(model.id, model);
+  for (const told of discovered) {
+    if (!rows.has(told.id)) rows.set(told.id, { ...rowFor(provider, told.id), ...told });
+  }
+  for (const [id, { hidden, like, tasks, usdPerImage }] of Object.entries(settings.models)) {
+    const row = rows.get(id) ?? rowFor(provider, id, like);
+    const set = {
+      ...row,
+      ...tasks && { tasks },
+      ...usdPerImage !== undefined && { prices: { images: [{ usd: usdPerImage }] } },
+    };
+    if (hidden) rows.delete(id);
+    else rows.set(id, set);
+  }
+  return [...rows.values()];
+}
+
 /** A row for an id that is not registered, with the limits of the model it is like. */
-function rowFor(provider: Provider, id: string): Model {
-  const like = provider.models.find((model) => model.id === provider.unlisted?.like) ?? provider.models[0]!;
-  return { ...like, id, prices: undefined, rating: undefined };
+function rowFor(provider: Provider, id: string, like = provider.unlisted?.like): Model {
+  const { prices: _theirs, rating: _ofIt, ...limits } = provider.models.find((model) => model.id === like) ??
+    provider.models[0]!;
+  return { ...limits, id };
 }
 
 function aliasesOf(settings: TaskSettings): string[] {

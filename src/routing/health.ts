@@ -2,7 +2,7 @@
  * The health of routes: a breaker that stops asking one that keeps failing, until a trial call succeeds,
  * and the recent time to an image.
  */
-import { growingPause } from "./pause.ts";
+import { growingPause } from "../core/pause.ts";
 
 /** Failures in a row after which a route is left alone. */
 const THRESHOLD = 5;
@@ -52,6 +52,8 @@ export class Health {
   failure(route: string, now: number, reason: string): void {
     const state = this.#state(route);
     state.failuresInRow++;
+    // Calls that were under way when it was closed tell nothing new, and must not make the pause grow.
+    if (state.closedUntil !== undefined && !state.trial) return;
     if (state.trial || state.failuresInRow >= THRESHOLD) this.trip(route, now, reason);
   }
 

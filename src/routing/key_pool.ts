@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { CONSEQUENCES, type Failure } from "../core/failure.ts";
-import { growingPause } from "./pause.ts";
+import { growingPause } from "../core/pause.ts";
 
 /** A stop of a key, for all models or for one. Times in ms since the epoch. */
 export interface Rest {
@@ -71,36 +71,45 @@ const CREDIT_PAUSE = { first: 60 * 60_000, most: 24 * 60 * 60_000 };
 const REJECTED_PAUSE = { first: 10 * 60_000, most: 24 * 60 * 60_000 };
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
+/** The longest that a service's own `retry-after` is heeded: a key must come back, whatever a reply says. */
+const LONGEST_ASKED = DAY;
 /**
  * How many keys must fail alike, without a success between, before the route is suspected. Of a large pool
  * a dozen is proof enough: asking most of ten thousand keys would take hours.
  */
 const ALIKE = { least: 3, share: 0.75, most: 12 };
+const MOST_SUSPICIONS = 1000;
+/** Stands for all models where a failure is about the whole key. */
+const ANY_MODEL = "";
 
 /** The keys of one provider, in memory; `onChange` hears of each key whose lasting state changed. */
 export class KeyPool {
   // Insertion order is order of use: the first that fits is the least recently used.
   #entries = new Map<string, Entry>();
-  #alike = new Map<string, { kind: string; before: PoolKey }>();
+  /** Keys that failed alike since the last success, as they were before: by model, or for the whole key. */
+  #alike = new Map<string, { kind: string; before: Map<string, PoolKey> }>();
 
   constructor(
     private readonly options: { clock: Clock; limits: () => KeyLimits; onChange?: (key: PoolKey) => void },
   ) {}
 
-  /** Takes over the keys as they are stored. Running calls of keys that stay are remembered. */
+  /** Takes over the keys as they are stored. Running calls and last uses of keys that stay are remembered. */
   set(keys: readonly PoolKey[]): void {
     const before = this.#entries;
     const now = this.options.clock.now();
-    this.#entries = new Map(
-      [...keys].sort((a, b) => (a.lastUsedAt ?? 0) - (b.lastUsedAt ?? 0)).map((key) => [
-        key.id,
-        {
-          ...before.get(key.id) ??
-            { running: 0, minute: { start: now, count: 0 }, day: { start: now, count: 0 } },
-          key,
-        },
-      ]),
+    const entries = keys.map((key): Entry => {
+      const known = before.get(key.id) ??
+        { key, running: 0, minute: { start: now, count: 0 }, day: { start: now, count: 0 } };
+      const lastUsedAt = Math.max(key.lastUsedAt ?? 0, known.key.lastUsedAt ?? 0) || undefined;
+      return { ...known, key: { ...key, lastUsedAt } };
+    });
+    // Keys used in the same millisecond keep the order they had.
+    const order = new Map([...before.keys()].map((id, place) => [id, place]));
+    entries.sort((a, b) =>
+      (a.key.lastUsedAt ?? 0) - (b.key.lastUsedAt ?? 0) ||
+      (order.get(a.key.id) ?? 0) - (order.get(b.key.id) ?? 0)
     );
+    this.#entries = new Map(entries.map((entry) => [entry.key.id, entry]));
   }
 
   /** The keys, with their states. */
@@ -175,7 +184,8 @@ export class KeyPool {
     if (!entry) return {};
     const now = this.options.clock.now();
     if (!failure) {
-      this.#alike.clear();
+      this.#alike.delete(model);
+      this.#alike.delete(ANY_MODEL);
       const { [model]: _rested, ...modelRests } = entry.key.modelRests;
       this.#change(entry, { successes: entry.key.successes + 1, strikes: 0, rest: undefined, modelRests });
       return {};
@@ -184,7 +194,7 @@ export class KeyPool {
     if (verdict === "keep") return {};
     const before = entry.key;
     this.#stop(entry, model, failure, now);
-    return this.#suspectRoute(before, failure);
+    return this.#suspectRoute(before, model, failure);
   }
 
   /** Ends a key's rest, by hand. */
@@ -205,39 +215,51 @@ export class KeyPool {
 
   #stop(entry: Entry, model: string, failure: Failure, now: number): void {
     const { key } = entry;
-    const strikes = key.strikes + 1;
+    // A key at rest is given to nobody, so this call began before: it is no new strike.
+    const strikes = restOf(key, model, now) ? Math.max(1, key.strikes) : key.strikes + 1;
     const verdict = CONSEQUENCES[failure.kind].key;
     const growth = verdict === "rest" ? RATE_PAUSE : verdict === "long rest" ? CREDIT_PAUSE : REJECTED_PAUSE;
     const pause = failure.kind === "rate_limited" && failure.retryAfterMs !== undefined
-      ? failure.retryAfterMs
+      ? Math.min(failure.retryAfterMs, LONGEST_ASKED)
       : growingPause(growth, strikes);
     const rest = { until: now + pause, reason: `${failure.kind}: ${failure.message}` };
     this.#change(entry, {
       strikes,
       failures: key.failures + 1,
       lastError: failure.message,
-      ...verdict === "rest" ? { modelRests: { ...key.modelRests, [model]: rest } } : { rest },
+      ...verdict === "rest" ? { modelRests: { ...current(key.modelRests, now), [model]: rest } } : { rest },
     });
   }
 
   /** When most keys fail alike, it is the address, the account or the model: the keys are let off. */
-  #suspectRoute(before: PoolKey, failure: Failure): Verdict {
-    for (const [id, seen] of this.#alike) if (seen.kind !== failure.kind) this.#alike.delete(id);
-    if (!this.#alike.has(before.id)) this.#alike.set(before.id, { kind: failure.kind, before });
-    let enabled = 0;
-    for (const { key } of this.#entries.values()) if (key.enabled && isFor(key)) enabled++;
-    if (
-      this.#alike.size < Math.max(ALIKE.least, Math.min(ALIKE.most, Math.floor(enabled * ALIKE.share) + 1))
-    ) return {};
-    for (const { before } of this.#alike.values()) {
-      const entry = this.#entries.get(before.id);
-      if (entry) {
-        this.#change(entry, { rest: before.rest, modelRests: before.modelRests, strikes: before.strikes });
-      }
+  #suspectRoute(before: PoolKey, model: string, failure: Failure): Verdict {
+    const scope = CONSEQUENCES[failure.kind].key === "rest" ? model : ANY_MODEL;
+    const seen = this.#alike.get(scope);
+    const alike = seen?.kind === failure.kind
+      ? seen
+      : { kind: failure.kind, before: new Map<string, PoolKey>() };
+    // Callers name the models, so there is no end to them.
+    if (this.#alike.size > MOST_SUSPICIONS) this.#alike.clear();
+    this.#alike.set(scope, alike);
+    if (!alike.before.has(before.id)) alike.before.set(before.id, before);
+    const failed = [...alike.before.values()].filter((key) => isFor(key, model));
+    if (failed.length < this.#proof(model)) return {};
+    for (const { id, rest, modelRests, strikes } of failed) {
+      const entry = this.#entries.get(id);
+      if (entry) this.#change(entry, { rest, modelRests, strikes });
     }
-    const keys = this.#alike.size;
-    this.#alike.clear();
-    return { routeIsToBlame: `${keys} keys failed alike: ${failure.kind}: ${failure.message}` };
+    this.#alike.delete(scope);
+    return { routeIsToBlame: `${failed.length} keys failed alike: ${failure.kind}: ${failure.message}` };
+  }
+
+  /** How many keys for `model` must fail alike before the route is suspected. */
+  #proof(model: string): number {
+    let enabled = 0;
+    for (const { key } of this.#entries.values()) {
+      if (key.enabled && isFor(key, model)) enabled++;
+      if (enabled * ALIKE.share >= ALIKE.most) break;
+    }
+    return Math.max(ALIKE.least, Math.min(ALIKE.most, Math.floor(enabled * ALIKE.share) + 1));
   }
 
   #change(entry: Entry, change: Partial<PoolKey>): void {
@@ -254,6 +276,11 @@ function restOf(key: PoolKey, model: string, now: number): Rest | undefined {
   if (key.rest && key.rest.until > now) return key.rest;
   const rest = key.modelRests[model];
   return rest && rest.until > now ? rest : undefined;
+}
+
+/** The rests that have not ended: models come and go, and their rests must not pile up. */
+function current(rests: PoolKey["modelRests"], now: number): PoolKey["modelRests"] {
+  return Object.fromEntries(Object.entries(rests).filter(([, rest]) => rest.until > now));
 }
 
 function windowEnd(window: Window, length: number, limit: number | undefined, now: number): number {

@@ -2,10 +2,11 @@
 import type { Dice } from "../core/clock.ts";
 import { Failed } from "../core/failure.ts";
 import { fit } from "../core/fit.ts";
+import { priceOf } from "../core/price.ts";
 import { canDo, type Operation, operationOf, type Provider } from "../core/provider.ts";
 import type { ImageRequest, Task } from "../core/request.ts";
 import { parseRatio, parseSize } from "../core/size.ts";
-import { type Catalogue, type Route, routeName } from "./catalogue.ts";
+import { type Catalogue, type Route, routeName, successorOf } from "./catalogue.ts";
 import { STRATEGIES, type StrategyName } from "./strategies.ts";
 
 /** A route bound to what it has to do. */
@@ -54,8 +55,14 @@ export function plan(request: ImageRequest, options: PlanOptions): Step[] {
   if (usable.length === 0) throw noKey(able);
   const willing = chosenByName ? usable : usable.filter((route) => route.weight > 0);
   if (willing.length === 0) throw noKey(able.filter((route) => route.weight > 0));
-  const situation = { request, dice, latencyOf: (route: Route) => latencyOf(routeName(route)) };
-  return STRATEGIES[options.strategy](willing, situation).map((route) => bind(route, request, note));
+  const steps = new Map(willing.map((route) => [route, bind(route, request, note)]));
+  const situation = {
+    request,
+    dice,
+    latencyOf: (route: Route) => latencyOf(routeName(route)),
+    priceOf: (route: Route) => priceOf(route.model, { count: 1, request: steps.get(route)!.request }),
+  };
+  return STRATEGIES[options.strategy](willing, situation).map((route) => steps.get(route)!);
 }
 
 /**
@@ -65,17 +72,13 @@ export function plan(request: ImageRequest, options: PlanOptions): Step[] {
 export function planRelay(request: ImageRequest, provider: Provider, options: PlanOptions): Step[] {
   const { catalogue, unknownModel } = options;
   const id = withoutProvider(request.model, options.findProvider, provider);
-  const named = isAuto(id) ? undefined : catalogue.route(provider, id, request.task);
+  const named = isAuto(id)
+    ? undefined
+    : catalogue.named(id, request.task).find((route) => route.provider === provider) ??
+      catalogue.route(provider, id, request.task);
   if (!named && !isAuto(id) && unknownModel === "error") throw unknown(request.model);
   const route = named ?? catalogue.defaultRoute(provider, request.task);
-  if (!route && provider.unlisted?.like === "*") {
-    throw new Failed({
-      kind: "invalid_request",
-      param: "model",
-      message: `${provider.name} has no model of its own: name one in "model"`,
-    });
-  }
-  if (!route) throw unable([], request, catalogue, provider);
+  if (!route) throw noDefault(provider, request, catalogue);
   if (inability(route, request)) throw unable([route], request, catalogue);
   const note = named || isAuto(id) ? successorNote(provider, id, route) : unknownNote(id);
   return [bind(route, request, note)];
@@ -106,18 +109,20 @@ function resolve(
     if (route) return { routes: [route], chosenByName: true, note: successorNote(provider, id, route) };
     if (!isAuto(id) && (prefix || unknownModel === "error")) throw unknown(model);
     const fallback = catalogue.defaultRoute(provider, task);
+    if (!fallback) throw noDefault(provider, request, catalogue);
     return {
-      routes: fallback ? [fallback] : [],
+      routes: [fallback],
       chosenByName: true,
       note: isAuto(id) ? undefined : unknownNote(id),
     };
   }
   if (!isAuto(model)) {
-    const successors = catalogue.providers.flatMap((provider) =>
-      provider.successors?.[model] && options.isUsable(provider, provider.successors[model]!)
+    const successors = catalogue.providers.flatMap((provider) => {
+      const successor = successorOf(provider, model);
+      return successor && options.isUsable(provider, successor)
         ? catalogue.route(provider, model, task) ?? []
-        : []
-    );
+        : [];
+    });
     if (successors.length > 0) {
       return {
         routes: successors,
@@ -216,6 +221,15 @@ function unable(
   });
 }
 
+function noDefault(provider: Provider, request: ImageRequest, catalogue: Catalogue): Failed {
+  if (provider.unlisted?.like !== "*") return unable([], request, catalogue, provider);
+  return new Failed({
+    kind: "invalid_request",
+    param: "model",
+    message: `${provider.name} has no model of its own: name one in "model"`,
+  });
+}
+
 function isAllowed({ provider, model }: Route, allowed?: Allowed): boolean {
   return (!allowed?.models.length || allowed.models.includes(model.id)) &&
     (!allowed?.providers.length ||
@@ -259,7 +273,7 @@ function unknownNote(id: string): string {
 }
 
 function successorNote(provider: Provider, id: string, route: Route): string | undefined {
-  return provider.successors?.[id] ? `model: ${id} was retired, ${route.model.id} was used` : undefined;
+  return successorOf(provider, id) ? `model: ${id} was retired, ${route.model.id} was used` : undefined;
 }
 
 function isAuto(model: string): boolean {

@@ -1,6 +1,5 @@
 /** The ways to order routes, side by side: each takes routes and gives them in the order to ask. */
 import type { Dice } from "../core/clock.ts";
-import { priceOf } from "../core/price.ts";
 import type { ImageRequest } from "../core/request.ts";
 import type { Route } from "./catalogue.ts";
 
@@ -10,6 +9,8 @@ export interface Situation {
   dice: Dice;
   /** Recent time to an image of a route in ms, where one is known. */
   latencyOf(route: Route): number | undefined;
+  /** Price of an image of the request as the route would make it, in US-dollars, where it is known. */
+  priceOf(route: Route): number | undefined;
 }
 
 /** Orders routes; never adds or drops one. */
@@ -51,8 +52,7 @@ function latency(routes: readonly Route[], situation: Situation): Route[] {
 
 /** Cheapest first, unknown prices last. */
 function cost(routes: readonly Route[], situation: Situation): Route[] {
-  const { request } = situation;
-  const price = (route: Route) => priceOf(route.model, { count: 1, request }) ?? Number.MAX_VALUE;
+  const price = (route: Route) => situation.priceOf(route) ?? Number.MAX_VALUE;
   return cascade(routes, situation).sort((a, b) => price(a) - price(b));
 }
 

@@ -111,14 +111,13 @@ export class Font {
     return { text, width, path: outline(glyphs, width) };
   }
 
-  /** Searches the sorted lines by halves; a line begins after the line feed before the middle. */
+  /** A search by halves; each half begins and ends with a whole line. */
   #glyph(character: string): Glyph | undefined {
     const wanted = character.codePointAt(0)!;
     let low = 0;
     let high = this.#hex.length;
     while (low < high) {
-      const start = this.#hex.lastIndexOf(LINE_FEED, (low + high) >> 1) + 1;
-      const from = start < low ? low : start;
+      const from = this.#hex.lastIndexOf(LINE_FEED, (low + high) >> 1) + 1;
       const end = this.#hex.indexOf(LINE_FEED, from);
       const found = this.#number(from, 4);
       if (found === wanted) return this.#rows(from + 5, end);

@@ -54,7 +54,8 @@ const INPUT_TYPES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 const MAX_SHOWN_PROMPT = 4000;
 
 /**
- * Paints a picture of exactly the size asked for, and gives its file.
+ * Paints a picture of exactly the size asked for, and gives its file. An abort is noticed between the steps,
+ * of which the longest takes some 400 ms at 4096x4096.
  * @throws Failed `invalid_request` if the size is out of range or an input can't be decoded.
  */
 export async function paint(painting: Painting, signal?: AbortSignal): Promise<Uint8Array> {
@@ -103,12 +104,14 @@ function encode(picture: Sharp, { format = "png", quality = 90, width, height }:
 /** Chance that is the same for the same prompt and seed: sfc32, sown with their hash. */
 async function diceOf({ prompt, seed }: Painting): Promise<Dice> {
   const text = new TextEncoder().encode(`${seed}\n${prompt}`);
-  const [a, b, c, d] = new Uint32Array(await crypto.subtle.digest("SHA-256", text));
-  const state = new Uint32Array([a!, b!, c!, d!]);
+  const hash = new DataView(await crypto.subtle.digest("SHA-256", text));
+  let [a, b, c, d] = [hash.getInt32(0), hash.getInt32(4), hash.getInt32(8), hash.getInt32(12)];
   return () => {
-    const [a, b, c, d] = state as unknown as [number, number, number, number];
-    const sum = a + b + d;
-    state.set([b ^ (b >>> 9), c + (c << 3), ((c << 21) | (c >>> 11)) + sum, d + 1]);
+    const sum = (a + b + d) | 0;
+    d = (d + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
     return (sum >>> 0) / 2 ** 32;
   };
 }
@@ -277,6 +280,7 @@ function under(wave: Wave, top: number, { x, y, width, height }: Box): string {
   return `M${fixed(x)} ${fixed(y + height)}${crest.join("")}V${fixed(y + height)}z`;
 }
 
+// `fill-opacity`, here and below: plain `opacity` makes the renderer set up a whole new picture for each shape.
 function disc(at: { x: number; y: number }, radius: number, fill: string, opacity = 1): string {
   return `<circle ${place(at)} r="${fixed(radius)}" fill="${fill}"${
     opacity < 1 ? ` fill-opacity="${fixed(opacity)}"` : ""
@@ -370,7 +374,7 @@ function layOutLabel(painting: Painting, font: Font): Label {
   if (withTitle) set(title, INK.title, small, 1);
   set(prompt.slice(0, MAX_SHOWN_PROMPT), INK.text, dot, Math.min(MAX_LINES, Math.max(1, lines)));
   if (withFacts) set(`${width} × ${height} · seed ${seed}`, INK.quiet, small, 1);
-  return drawLabel(rows, { width, height }, margin, padding);
+  return rows.length > 0 ? drawLabel(rows, painting, margin, padding) : { svg: "", margin };
 }
 
 /** Puts the rows on a panel that is as wide as the longest, in the lower left corner. */

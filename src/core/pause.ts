@@ -1,6 +1,6 @@
 /** Waits that grow: between tries of one request, and before a key or a route is asked again. */
 import { ExponentialBackoff, type IBackoff, noJitterGenerator } from "cockatiel";
-import type { Dice } from "../core/clock.ts";
+import type { Dice } from "./clock.ts";
 
 /** Bounds of a growing wait, in ms. */
 export interface Growth {
