@@ -72,6 +72,11 @@ export class FakeClock implements Clock {
     }
   }
 
+  /** Waits until exactly `count` sleepers of `ms` are there; no time passes. */
+  async sleeping(ms: number, count: number): Promise<void> {
+    while ([...this.#timers].filter((timer) => timer.ms === ms).length !== count) await settle();
+  }
+
   #add(ms: number, fire: () => void): Timer {
     const timer = { at: this.#now + ms, ms, fire };
     this.#timers.add(timer);
