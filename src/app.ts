@@ -29,6 +29,7 @@ import { Health } from "./routing/health.ts";
 import { type Client as StoredClient, createClientStore } from "./store/clients.ts";
 import { openDatabase } from "./store/database.ts";
 import { createHistory } from "./store/history.ts";
+import { createJournal, type Journal } from "./store/journal.ts";
 import { createKeyStore } from "./store/keys.ts";
 import { createVault, loadSecretKey, type Vault } from "./store/secrets.ts";
 import { VERSION } from "./version.ts";
@@ -51,6 +52,7 @@ export interface App extends AsyncDisposable {
     clients: ReturnType<typeof createClientStore>;
     keys: ReturnType<typeof createKeyStore>;
     history: ReturnType<typeof createHistory>;
+    journal: Journal;
   };
   /** Takes in keys that were added to the store. */
   reload: () => Promise<void>;
@@ -93,6 +95,7 @@ export async function createApp(
   const clients = createClientStore(db, vault, { clock });
   const keys = createKeyStore(db, vault, { clock });
   const history = undo.use(createHistory(db, { clock, onError: (error) => log.error("{error}", { error }) }));
+  const journal = createJournal(db, { clock });
   let storedClients = await clients.count();
   const fault = checkBackend(config(), storedClients);
   if (fault) return { faults: [fault] };
@@ -145,6 +148,8 @@ export async function createApp(
   });
   const health = new Health();
   const gatewayLog = logger("gateway");
+  /** Requests with a job in the journal: most have none, and need no write at their end. */
+  const journaled = new Set<string>();
   const gateway = new Gateway({
     clock,
     dice,
@@ -179,14 +184,24 @@ export async function createApp(
       onError: (error) => log.error("Could not count use: {error}", { error }),
     }),
     fitInputs: createFitInputs(convertImage),
-    onAccepted: ({ provider, ticket }) =>
-      gatewayLog.info("{provider} took on the job {job}", { provider, job: ticket.id }),
+    onAccepted: ({ ticket, ...job }, requestId) => {
+      gatewayLog.info("{provider} took on the job {job}", { provider: job.provider, job: ticket.id });
+      journaled.add(requestId);
+      journal.accepted({ requestId, ticketId: ticket.id, ticketUrl: ticket.url, ...job }).catch(
+        report("write the journal"),
+      );
+    },
     onAttempt: ({ provider, model, outcome, durationMs, message, keyName, status }) => {
       const fields = { provider, model, outcome, ms: durationMs, keyName, status, reason: message };
       if (outcome === "ok") gatewayLog.info("{provider} {model} delivered in {ms} ms", fields);
       else gatewayLog.warn("{provider} {model} failed: {outcome}: {reason}", fields);
     },
-    onStory: (story) => history.record(recordOf(story), story.attempts),
+    onStory: (story) => {
+      history.record(recordOf(story), story.attempts);
+      if (journaled.delete(story.requestId)) {
+        journal.ended(story.requestId).catch(report("write the journal"));
+      }
+    },
   });
   const modes = () => ({ relay: config().system.modes.relay, backend: isBackendOn(config(), storedClients) });
   const findClient = clientFinder({ clients, vault, config, clock, load: (id) => gateway.budget.load(id) });
@@ -247,7 +262,7 @@ export async function createApp(
     usable: () =>
       catalogue.providers.filter((provider) => pools.pool(provider).has()).map((provider) => provider.name),
     modes,
-    stores: { clients, keys, history },
+    stores: { clients, keys, history, journal },
     reload,
     drain: () => {
       stopping = true;

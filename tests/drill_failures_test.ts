@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { OPENAI_ERRORS, openAiError } from "../src/testing/openai_errors.ts";
 import type { Fault } from "../src/testing/reply.ts";
 import { closedPort } from "../src/testing/scripted_service.ts";
-import { delivered, refused, type Refused, startScene, told } from "./drill_scene.ts";
+import { assertMatches } from "../src/testing/openai_schema.ts";
+import { CLIENT_KEY, delivered, type Refused, refused, startScene, told } from "./drill_scene.ts";
 
 const serverError = { type: "server_error", param: null, mayRetry: false };
 
@@ -254,4 +255,44 @@ Deno.test("images that were made are kept even if the request fails as a whole",
   const error: Refused = await refused(scene.ask({ n: 5 }));
   assert.deepEqual([error.status, error.mayRetry], [502, false]);
   assert.equal((await scene.gateway.stored()).length, 4);
+});
+
+Deno.test("a failure after a stream has begun is told in the stream, as the last thing", async () => {
+  await using scene = await startScene({ giteeSettings: { enabled: false } });
+  scene.openai.fail("empty");
+  const reply = await scene.ask({ stream: true, partial_images: 1 });
+  assert.equal(reply.status, 200);
+  const data = dataOf(await reply.text());
+  const error = JSON.parse(data.at(-1)!);
+  assertMatches("ErrorResponse", error);
+  assert.equal(error.error.code, "no_image");
+});
+
+Deno.test("a failure in a conversation that streams is told, and the stream is ended as apps expect", async () => {
+  await using scene = await startScene();
+  const reply = await scene.gateway.post("/v1/chat/completions", {
+    stream: true,
+    messages: [{ role: "user", content: "something forbidden" }],
+  }, CLIENT_KEY);
+  assert.equal(reply.status, 200);
+  const data = dataOf(await reply.text());
+  assert.equal(data.at(-1), "[DONE]");
+  assert.ok(data.some((line) => line.includes("safety system")));
+  assert.deepEqual(scene.asked(), ["openai-1"]);
+});
+
+function dataOf(events: string): string[] {
+  return events.split("\n").filter((line) => line.startsWith("data: ")).map((line) => line.slice(6));
+}
+
+Deno.test("a refusal ends the calls beside it, too, and leaves key and route without blame", async () => {
+  await using scene = await startScene({ giteeSettings: { text: { weight: 40 } } });
+  scene.gitee.fail("hang", 2);
+  scene.gitee.fail({ status: 400, body: { error: { message: "The content is sensitive" } } }, 1);
+  const error = await refused(scene.ask({ n: 3 }));
+  assert.deepEqual([error.status, error.code], [400, "content_policy_violation"]);
+  await scene.gitee.until(() => scene.gitee.aborted === 2);
+  assert.equal(scene.openai.imageCalls.length, 0);
+  assert.deepEqual(await scene.blemishes(), {});
+  assert.equal(await delivered(scene.ask()), "1 by Gitee after 1");
 });

@@ -99,6 +99,13 @@ Deno.test("a rate limit that names no end rests the key for a pause of our own",
   assert.deepEqual(await scene.blemishes(), { "openai-1": "rests 5 s for gpt-image-2: rate_limited" });
 });
 
+Deno.test("a provider that asks to be left alone for ever is asked again after a day", async () => {
+  await using scene = await startScene({ openaiKeys: 2 });
+  scene.openai.limit(scene.secrets["openai-1"]!, { retryAfter: 1e12 });
+  assert.equal(await delivered(scene.ask()), "1 by OpenAI after 2");
+  assert.deepEqual(await scene.blemishes(), { "openai-1": "rests 86400 s for gpt-image-2: rate_limited" });
+});
+
 Deno.test("where all keys are limited the gateway waits as long as they ask, if that is not too long", async () => {
   await using scene = await startScene({ giteeSettings: { enabled: false } });
   scene.openai.limit(scene.secrets["openai-1"]!, { retryAfter: 8 });
@@ -123,7 +130,11 @@ Deno.test("a rate limit that lasts too long to wait for is a 429 with the time t
   scene.openai.limit(scene.relayKey, { retryAfter: 45 });
   assert.deepEqual(told(await refused(scene.ask())), limited);
   assert.deepEqual(told(await refused(scene.relay())), limited);
-  assert.deepEqual(scene.asked(), ["openai-1", "relay"], "a relay caller decides for themselves when to ask again");
+  assert.deepEqual(
+    scene.asked(),
+    ["openai-1", "relay"],
+    "a relay caller decides for themselves when to ask again",
+  );
 });
 
 Deno.test("when most keys fail alike the route is blamed, the pool stays whole and a trial opens it again", async () => {

@@ -13,13 +13,16 @@ export interface Clock {
 /** A source of chance: a number from 0 up to, not including, 1. */
 export type Dice = () => number;
 
+/** The longest that a timer of the platform can count, almost 25 days; anything beyond would end at once. */
+const LONGEST = 2 ** 31 - 1;
+
 /** The time of day. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, Math.min(ms, LONGEST));
       function done() {
         signal?.removeEventListener("abort", stop);
         resolve();
@@ -34,7 +37,7 @@ export const systemClock: Clock = {
     const controller = new AbortController();
     const timer = setTimeout(
       () => controller.abort(new DOMException("The time limit was reached", "TimeoutError")),
-      ms,
+      Math.min(ms, LONGEST),
     );
     return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
   },

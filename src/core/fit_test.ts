@@ -42,7 +42,7 @@ const anyRequest: fc.Arbitrary<ImageRequest> = fc.record({
   steps: maybe(fc.integer({ min: 1, max: 500 })),
   guidance: maybe(fc.double({ min: 0, max: 100, noNaN: true })),
   negativePrompt: maybe(fc.string()),
-  loraWeights: maybe(fc.dictionary(fc.string(), fc.integer())),
+  loraWeights: maybe(fc.dictionary(fc.string(), fc.integer(), { noNullPrototype: true })),
   outputFormat: maybe(fc.constantFrom("png" as const, "jpeg" as const, "webp" as const)),
   outputCompression: maybe(fc.integer({ min: 0, max: 100 })),
   user: maybe(fc.string()),

@@ -93,6 +93,8 @@ export interface Ticket {
   id: string;
   /** Where to ask for its state, if the provider named an address. */
   url?: string;
+  /** What it will cost, in US-dollars, where the provider tells that at once. */
+  costUsd?: number;
 }
 
 /** How a call departs from the usual one. */

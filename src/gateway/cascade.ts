@@ -9,7 +9,7 @@ import type { Health } from "../routing/health.ts";
 import { jitteredPause } from "../core/pause.ts";
 import type { Step } from "../routing/plan.ts";
 import { attempt, type AttemptOptions, type Shot } from "./attempt.ts";
-import { isLease, type Keys } from "./lease.ts";
+import { isLease, type Keys, type Lease } from "./lease.ts";
 
 /** One call and what became of it, for history and log. Times in ms from the start of the request. */
 export interface Attempt {
@@ -100,7 +100,9 @@ export async function cascade(
       const { next, again: mayAskAgain } = CONSEQUENCES[failure.kind];
       if (next === "stop") throw walk.failed(failure, true);
       if (mayAskAgain && !(failure.kind === "rate_limited" && !options.health)) again.push(step);
-      if (walk.tries > options.maxRetries || limit.signal.aborted) throw walk.failed(failure);
+      if (walk.tries > options.maxRetries || options.clock.now() >= options.deadline) {
+        throw walk.failed(failure);
+      }
     }
     const wait = walk.pause(turn);
     if (again.length === 0 || wait === undefined) break;
@@ -174,14 +176,11 @@ class Walk {
     signal: AbortSignal,
     hasPreviews: boolean,
   ): Promise<Failure | undefined> {
-    const { health, clock, keys } = this.options;
+    const { health, clock } = this.options;
     const tried = new Set<string>();
     let last: Failure | undefined;
     for (;;) {
-      const waiting = AbortSignal.any([signal, this.late]);
-      const given = await keys.lease(step, tried, waiting).catch((thrown) =>
-        toFailure(thrown, signal, this.late)
-      );
+      const given = await this.#lease(step, tried, signal);
       if (!isLease(given)) {
         health?.undecided(step.name);
         if (!last) this.#tell(step, { outcome: given.kind, message: given.message, startedAt: clock.now() });
@@ -194,7 +193,7 @@ class Walk {
       const outcome = await attempt(step, lease, size, {
         ...this.options,
         signal,
-        timeoutMs: Math.max(1, Math.min(this.options.timeoutOf(step), this.options.deadline - startedAt)),
+        timeoutMs: Math.min(this.options.timeoutOf(step), this.options.deadline - startedAt),
         onPartial: hasPreviews ? this.options.onPartial : undefined,
         onStatus: (code) => status = code,
         onAccepted: (ticket) =>
@@ -236,6 +235,19 @@ class Walk {
       if (CONSEQUENCES[kind].blamesRoute) health?.failure(step.name, clock.now(), `${kind}: ${message}`);
       else health?.undecided(step.name);
       if (CONSEQUENCES[kind].next !== "same route") return last;
+    }
+  }
+
+  /** A key to ask with, unless the client leaves or the time is over before there is one. */
+  async #lease(step: Step, tried: ReadonlySet<string>, signal: AbortSignal): Promise<Lease | Failure> {
+    const { keys, clock, deadline } = this.options;
+    try {
+      const given = await keys.lease(step, tried, AbortSignal.any([signal, this.late]));
+      if (!isLease(given) || clock.now() < deadline) return given;
+      given[Symbol.dispose]();
+      return { kind: "timed_out", message: "no key was free within the request's time" };
+    } catch (thrown) {
+      return toFailure(thrown, signal, this.late);
     }
   }
 

@@ -98,7 +98,7 @@ export interface GatewayOptions {
   fitInputs: FitInputs;
   /** Gives an input an address that a provider can fetch, where there is a way to. */
   publish?: (media: Media, signal: AbortSignal) => Promise<string | undefined>;
-  /** Hears of each job that a provider took on. */
+  /** Hears of each job that a provider took on, until the story of its request is told. */
   onAccepted: (job: AcceptedJob, requestId: string) => void;
   onAttempt: (attempt: Attempt, requestId: string) => void;
   onStory: (story: Story) => void;

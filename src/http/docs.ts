@@ -2,6 +2,7 @@
 import { serveStatic } from "hono/deno";
 import type { EdgeApp } from "./documented.ts";
 import type { Edge } from "./edge.ts";
+import { addProviderTable } from "./provider_table.ts";
 
 const SWAGGER = new URL("../../node_modules/swagger-ui-dist/", import.meta.url);
 const FILES = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
@@ -20,7 +21,8 @@ export function addDocs(app: EdgeApp, edge: Edge): void {
       info: {
         title: "ImgRouter",
         version: edge.version,
-        description: "One address for many image services, in OpenAI's dialect.",
+        description:
+          "One address for many image services, in OpenAI's dialect. [What each provider can do](docs/providers)",
       },
       servers: [{ url: c.get("base") }],
     })));
@@ -32,7 +34,7 @@ export function addDocs(app: EdgeApp, edge: Edge): void {
     },
     onFound: (_path, c) => c.header("cache-control", "public, max-age=86400"),
   });
-  for (const name of [...FILES, "docs.js"]) app.get(`/docs/${name}`, asset);
+  for (const name of [...FILES, "docs.js", "providers.css"]) app.get(`/docs/${name}`, asset);
   app.get(
     "/docs",
     serveStatic({
@@ -45,5 +47,6 @@ export function addDocs(app: EdgeApp, edge: Edge): void {
         ),
     }),
   );
+  addProviderTable(app, edge);
   app.get("/", (c) => c.redirect("/docs"));
 }

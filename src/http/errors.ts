@@ -97,9 +97,11 @@ function tell({ provider, model, outcome }: Attempt): string {
 
 function reply(failure: Failure, status: number, message: string): ErrorReply {
   const { type, code, clientMayRetry } = CONSEQUENCES[failure.kind];
-  const headers: Record<string, string> = { "x-should-retry": String(clientMayRetry) };
+  const seconds = Math.ceil((failure.retryAfterMs ?? 1000) / 1000);
+  // A client that came back before the wait is over would only be told the same again.
+  const mayRetry = clientMayRetry && seconds <= LONGEST_RETRY_AFTER;
+  const headers: Record<string, string> = { "x-should-retry": String(mayRetry) };
   if (status === 429 || status === 503) {
-    const seconds = Math.ceil((failure.retryAfterMs ?? 1000) / 1000);
     headers["retry-after"] = String(Math.min(LONGEST_RETRY_AFTER, Math.max(1, seconds)));
   }
   return {

@@ -53,8 +53,9 @@ export function createRouter(edge: Edge): EdgeApp {
     },
   }));
   app.use("/v1/*", limited(edge));
-  app.post("/v1/*", async (c, next) => {
-    c.set("identity", await identify(c.req.raw.headers, edge.auth));
+  // For all methods, because a handler of POST alone would make every path under /v1/ look like one that exists.
+  app.use("/v1/*", async (c, next) => {
+    if (c.req.method === "POST") c.set("identity", await identify(c.req.raw.headers, edge.auth));
     await next();
   });
   addImages(app, edge);

@@ -1,6 +1,7 @@
 /** What a provider's bad reply means: its own table first, its status second. */
 import type { Failure, FailureKind } from "../core/failure.ts";
 import type { FailureRow } from "../core/provider.ts";
+import { readRpcDetails } from "./google_rpc.ts";
 
 /** What can be learnt from a bad reply. */
 export interface BadReply {
@@ -9,6 +10,9 @@ export interface BadReply {
   /** The body as text; JSON is looked into. */
   body: string;
 }
+
+/** The longest wait that is believed, in ms, so that every stop ends within a day. */
+const LONGEST_WAIT = 24 * 60 * 60_000;
 
 /** What each HTTP status means where a provider says nothing more. */
 const BY_STATUS: Record<number, FailureKind> = {
@@ -28,10 +32,11 @@ const BY_STATUS: Record<number, FailureKind> = {
 
 /**
  * Reads a bad reply by `rows`, then by its status. The wait comes from `retry-after-ms`, `retry-after`
- * (seconds or an HTTP date) or the words "try again in/after 12.3 s".
+ * (seconds or an HTTP date), the body, or the words "try again in/after 12.3 s".
  */
 export function readFailure(reply: BadReply, rows: readonly FailureRow[] = [], now = Date.now()): Failure {
   const said = readErrorBody(reply.body);
+  const wait = readWait(reply.headers, said, now);
   const row = rows.find((row) =>
     (row.status === undefined || row.status === reply.status) &&
     (row.code === undefined || row.code.test(said.code ?? "") || row.code.test(said.type ?? "")) &&
@@ -44,7 +49,7 @@ export function readFailure(reply: BadReply, rows: readonly FailureRow[] = [], n
     status: reply.status,
     code: said.code,
     param: said.param,
-    retryAfterMs: readWait(reply.headers, said.message, now),
+    retryAfterMs: wait === undefined ? undefined : Math.min(wait, LONGEST_WAIT),
   };
 }
 
@@ -54,11 +59,14 @@ export interface ErrorBody {
   code?: string;
   type?: string;
   param?: string;
+  /** How long to wait, in ms. */
+  waitMs?: number;
 }
 
 /**
  * Looks into an error body: `{error: {message, code, type, param}}`, the same in a one-element array,
- * `{error: "text", message}`, `{message}`, `{detail}`, or plain text, cut at 500 characters.
+ * `{error: "text", message}`, `{message}`, `{detail}`, FastAPI's `{detail: [{loc, msg}]}`, Google's
+ * `{error: {message, status, details}}`, or plain text; messages are cut at 500 characters.
  */
 export function readErrorBody(body: string): ErrorBody {
   let json: unknown;
@@ -70,18 +78,31 @@ export function readErrorBody(body: string): ErrorBody {
   if (Array.isArray(json)) json = json[0];
   const outer = isRecord(json) ? json : {};
   const inner = isRecord(outer.error) ? outer.error : outer;
-  const message = [inner.message, outer.message, outer.error, outer.detail].find((part) =>
+  const invalid = invalidField(outer.detail);
+  const rpc = readRpcDetails(inner.details);
+  const status = typeof inner.status === "string" && inner !== outer ? inner.status : undefined;
+  const message = [invalid?.message, inner.message, outer.message, outer.error, outer.detail].find((part) =>
     typeof part === "string"
   );
+  const seconds = Number(inner.retry_after ?? outer.retry_after ?? NaN);
   return {
     message: ((message as string | undefined) ?? body).slice(0, 500),
-    code: textOf(inner.code) ?? textOf(outer.code),
-    type: textOf(inner.type),
-    param: textOf(inner.param),
+    code: rpc.code ?? status ?? textOf(inner.code) ?? textOf(outer.code),
+    type: textOf(inner.type) ?? status,
+    param: textOf(inner.param) ?? rpc.param ?? invalid?.param,
+    waitMs: rpc.waitMs ?? (seconds >= 0 ? seconds * 1000 : undefined),
   };
 }
 
-function readWait(headers: Headers | undefined, message: string, now: number): number | undefined {
+/** The first complaint of FastAPI about a body: `{detail: [{loc: ["body", "width"], msg}]}`. */
+function invalidField(detail: unknown): { message: string; param?: string } | undefined {
+  const [first] = Array.isArray(detail) ? detail : [];
+  if (!isRecord(first) || typeof first.msg !== "string") return undefined;
+  const place = Array.isArray(first.loc) ? first.loc.filter((part) => part !== "body").join(".") : "";
+  return place ? { message: `${place}: ${first.msg}`, param: place } : { message: first.msg };
+}
+
+function readWait(headers: Headers | undefined, said: ErrorBody, now: number): number | undefined {
   const ms = Number(headers?.get("retry-after-ms") ?? NaN);
   if (ms >= 0) return ms;
   const after = headers?.get("retry-after");
@@ -91,7 +112,8 @@ function readWait(headers: Headers | undefined, message: string, now: number): n
     const date = Date.parse(after);
     if (!Number.isNaN(date)) return Math.max(0, date - now);
   }
-  const words = /(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|s|m)/i.exec(message);
+  if (said.waitMs !== undefined) return said.waitMs;
+  const words = /(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|s|m)/i.exec(said.message);
   if (!words) return undefined;
   return Number(words[1]) * { ms: 1, s: 1000, m: 60_000 }[words[2]!.toLowerCase() as "ms" | "s" | "m"];
 }

@@ -11,7 +11,9 @@ import type { ImageRequest } from "../core/request.ts";
 export type JobState =
   /** Not done; `share` from 0 to 1, `waitMs` as the service asks for it. */
   | { state: "pending"; share?: number; waitMs?: number }
-  | { state: "done"; made: Made };
+  | { state: "done"; made: Made }
+  /** Not known there, or not yet; said several times in a row, the job counts as lost. */
+  | { state: "unknown"; message: string };
 
 /** A service that takes jobs. */
 export interface JobService {
@@ -53,6 +55,11 @@ async function wait(service: JobService, ticket: Ticket, request: ImageRequest, 
     try {
       const said = await service.check(ticket, call, request);
       if (said.state === "done") return said.made;
+      if (said.state === "unknown") {
+        if (++failedInRow > PATIENCE) throw new Failed({ kind: "empty_reply", message: said.message });
+        waitMs = undefined;
+        continue;
+      }
       failedInRow = 0;
       waitMs = said.waitMs;
       if (said.share !== undefined) call.progress(said.share);

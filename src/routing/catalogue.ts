@@ -116,7 +116,10 @@ export class Catalogue {
     return model && this.#route(provider, model, task);
   }
 
-  /** Every route that `name` leads to for `task`, wherever it is: alias, id, or an id that a provider lets through. */
+  /**
+   * Every route that `name` leads to for `task`, wherever it is: alias, id, or an id that a provider lets through.
+   * Ids that were retired lead nowhere from here.
+   */
   named(name: string, task: Task): Route[] {
     const providers = this.providers;
     const aliased = providers.filter((provider) => aliasesOf(this.#settings(provider, task)).includes(name));
@@ -128,7 +131,9 @@ export class Catalogue {
     if (known.length > 0) return known;
     // A pattern that takes anything says nothing about who has a model.
     return providers.flatMap((provider) =>
-      provider.unlisted?.like === "*" ? [] : this.route(provider, name, task) ?? []
+      provider.unlisted?.like === "*" || successorOf(provider, name)
+        ? []
+        : this.route(provider, name, task) ?? []
     );
   }
 

@@ -7,6 +7,7 @@ import { type Migration, Migrator } from "kysely/migration";
 import * as keys from "./migrations/0001_keys.ts";
 import * as clients from "./migrations/0002_clients.ts";
 import * as history from "./migrations/0003_history.ts";
+import * as journal from "./migrations/0004_journal.ts";
 import type { Schema } from "./schema.ts";
 
 /** The open database; disposing of it closes it. */
@@ -17,6 +18,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0001_keys": keys,
   "0002_clients": clients,
   "0003_history": history,
+  "0004_journal": journal,
 };
 
 /**

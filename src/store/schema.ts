@@ -11,6 +11,19 @@ export interface Schema {
   client_usage: ClientUsageTable;
   requests: RequestTable;
   attempts: AttemptTable;
+  journal: JournalTable;
+}
+
+/** A job that a provider took on. */
+export interface JournalTable {
+  request_id: string;
+  ticket_id: string;
+  ticket_url: string | null;
+  provider: string;
+  model: string;
+  key_id: string;
+  base_url: string;
+  accepted_at: number;
 }
 
 /** A provider's key: what it is, and how it fared. */

@@ -7,6 +7,9 @@ interface Timer {
   fire: () => void;
 }
 
+/** How long a test waits for something to begin, in ms of real time. */
+const PATIENCE = 10_000;
+
 /** A clock that stands still until it is moved. */
 export class FakeClock implements Clock {
   #now: number;
@@ -60,9 +63,14 @@ export class FakeClock implements Clock {
     await settle();
   }
 
-  /** Waits until somebody sleeps for `least` to `most` ms, then lets just that time pass. Gives the ms slept. */
+  /**
+   * Waits until somebody sleeps for `least` to `most` ms, then lets just that time pass. Gives the ms slept.
+   * @throws Error if nobody does within some seconds of real time
+   */
   async passSleep(least: number, most = least): Promise<number> {
+    const limit = performance.now() + PATIENCE;
     for (;;) {
+      if (performance.now() > limit) throw new Error(`Nobody slept for ${least} to ${most} ms`);
       const timer = [...this.#timers].find(({ ms }) => ms >= least && ms <= most);
       if (timer) {
         await this.pass(timer.at - this.#now);

@@ -7,7 +7,7 @@ export interface RecordedCall {
   path: string;
   query: URLSearchParams;
   headers: Headers;
-  /** What followed `Bearer `; absent where nothing did. */
+  /** The key that was shown: what followed `Bearer `, unless the service takes it elsewhere; absent where none was. */
   key?: string;
   /** The body, if it came as JSON. */
   json?: unknown;

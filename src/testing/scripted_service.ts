@@ -171,6 +171,11 @@ export abstract class ScriptedService implements AsyncDisposable {
   /** The service's words for a call that it can't make sense of. */
   protected abstract refuseCall(trouble: CallTrouble, call: RecordedCall): Refusal;
 
+  /** The key that a call shows. */
+  protected keyOf(call: RecordedCall): string | undefined {
+    return call.key;
+  }
+
   /** Headers that every reply carries. */
   protected get replyHeaders(): Record<string, string> {
     return {};
@@ -185,6 +190,7 @@ export abstract class ScriptedService implements AsyncDisposable {
     const left = AbortSignal.any([request.signal, this.#closing.signal]);
     const { call, readable } = await record(request).catch(() => ({ call: undefined, readable: false }));
     if (!call) return new Response(null, { status: 499 });
+    call.key = this.keyOf(call);
     this.calls.push(call);
     this.#changed();
 

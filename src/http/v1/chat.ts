@@ -28,6 +28,7 @@ import {
   paddedReply,
   prepare,
   type Prepared,
+  progressComment,
   resultHeaders,
   run,
 } from "./endpoint.ts";
@@ -163,7 +164,10 @@ function streamed(c: EdgeContext, edge: Edge, chat: Chat, prepared: Prepared): R
     write: async (out) => {
       await out.write(event(chunk.role()));
       try {
-        const result = await run(c, edge, prepared, { wantsBytes: chat.form !== "link" });
+        const result = await run(c, edge, prepared, {
+          wantsBytes: chat.form !== "link",
+          onProgress: (share) => void out.write(progressComment(share)),
+        });
         const { content, images } = await contentOf(c, chat, result);
         await out.write(event(chunk.content(content)));
         if (images.length > 0) await out.write(event(chunk.images(images)));

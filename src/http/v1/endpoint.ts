@@ -1,10 +1,9 @@
 /** The way every image endpoint goes: body → fields → caller → plan → run; only the reply differs. */
 import { stream } from "hono/streaming";
-import type { Media } from "../../core/media.ts";
 import type { ImageRequest } from "../../core/request.ts";
 import type { Caller } from "../../gateway/caller.ts";
 import { CascadeFailed } from "../../gateway/cascade.ts";
-import type { Result } from "../../gateway/handle.ts";
+import type { Circumstances, Result } from "../../gateway/handle.ts";
 import type { Step } from "../../routing/plan.ts";
 import { callerOf } from "../auth.ts";
 import type { Edge, EdgeContext } from "../edge.ts";
@@ -36,7 +35,7 @@ export function run(
   c: EdgeContext,
   edge: Edge,
   { request, caller, steps }: Prepared,
-  options: { wantsBytes: boolean; onPartial?: (media: Media, index: number) => void },
+  options: Pick<Circumstances, "wantsBytes" | "onPartial" | "onProgress">,
 ): Promise<Result> {
   const { signal } = c.req.raw;
   return edge.gateway.run(request, steps, caller, { requestId: c.get("requestId"), signal, ...options });
@@ -93,6 +92,11 @@ export function paddedReply(c: EdgeContext, edge: Edge, make: () => Promise<stri
     const text = await make().catch((error) => JSON.stringify(errorReply(error, c.get("mode")).body));
     await out.write(text);
   });
+}
+
+/** A comment that tells how far the work is; readers that don't know of it pass it over. */
+export function progressComment(share: number): string {
+  return `: progress ${Math.round(share * 100)}%\n\n`;
 }
 
 /** What a stream is written with. */

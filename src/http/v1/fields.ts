@@ -71,9 +71,10 @@ export const ImageFields = z.object({
   }),
   user: z.string().optional(),
   provider: z.string().optional().openapi({ description: "Insist on a provider, by name." }),
-  provider_params: structure(z.record(z.string(), z.unknown())).optional().openapi({
-    description: "Merged into the provider's own request as it is.",
-  }),
+  provider_params: structure(z.record(z.string(), z.unknown()).refine(isShallow, "nested too deeply"))
+    .optional().openapi({
+      description: "Merged into the provider's own request as it is.",
+    }),
 }).openapi("ImageFields");
 
 /** The fields of a request, checked. */
@@ -115,10 +116,13 @@ export function readFields(raw: Record<string, unknown>): ImageFields {
   });
 }
 
-function inOurSpelling(raw: Record<string, unknown>): Record<string, unknown> {
+/** Objects in objects that are looked into: `extra_body.google.image_config` is the deepest that clients send. */
+const MAX_DEPTH = 3;
+
+function inOurSpelling(raw: Record<string, unknown>, depth = 0): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const nested of [raw.extra_body, raw.image_config, googleConfig(raw)]) {
-    if (isRecord(nested)) Object.assign(fields, inOurSpelling(nested));
+    if (isRecord(nested) && depth < MAX_DEPTH) Object.assign(fields, inOurSpelling(nested, depth + 1));
   }
   for (const [name, value] of Object.entries(raw)) {
     if (value === null || value === undefined || value === "") continue;
@@ -196,6 +200,12 @@ function invalid(param: string, expected: string): Failed {
     code: "invalid_value",
     message: `Invalid '${param}': ${expected}`,
   });
+}
+
+/** What is nested without end could not be written as JSON again. */
+function isShallow(value: unknown, depth = 0): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return depth < 32 && Object.values(value).every((part) => isShallow(part, depth + 1));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -17,6 +17,7 @@ import {
   paddedReply,
   prepare,
   type Prepared,
+  progressComment,
   resultHeaders,
   run,
 } from "./endpoint.ts";
@@ -124,7 +125,7 @@ function required(prompt: string): string {
 /** Where a client names no form, it gets the one that clients of that endpoint can read. */
 function defaultFormat(endpoint: Endpoint, model: string, body: Body): ResponseFormat {
   if (speaksOfBatches(body.fields)) return "url";
-  return endpoint === "edits" || /^(chatgpt|gpt)-image-/.test(model) ? "b64_json" : "url";
+  return endpoint === "edits" || /^(chatgpt|gpt)-image/.test(model) ? "b64_json" : "url";
 }
 
 async function firstImage(c: EdgeContext, edge: Edge, prepared: Prepared): Promise<Response> {
@@ -152,7 +153,11 @@ function streamed(c: EdgeContext, edge: Edge, prepared: Prepared, created: numbe
         previews = previews.then(async () => out.write(await events.partial(media, index)));
       };
       try {
-        const result = await run(c, edge, prepared, { wantsBytes: true, onPartial });
+        const result = await run(c, edge, prepared, {
+          wantsBytes: true,
+          onPartial,
+          onProgress: (share) => void out.write(progressComment(share)),
+        });
         await previews;
         for (const event of await events.completed(result)) await out.write(event);
         await out.write("data: [DONE]\n\n");

@@ -15,6 +15,8 @@ export interface InputOptions {
 
 const MAX_INPUTS = 16;
 const MAX_BYTES = 50 * 1024 * 1024;
+/** A list of `{image_url: {url}}` is the deepest that is understood. */
+const MAX_DEPTH = 4;
 const IMAGE_FIELD = /^image(\[\d*\])?$/;
 
 /** The images and the mask of a request, in the order in which they came. */
@@ -79,23 +81,27 @@ async function fromBytes(bytes: Uint8Array, param: string): Promise<Media> {
 }
 
 /** `"…"`, `{image_url: "…"}`, `{image_url: {url}}`, `{url}`, and lists of these. */
-function* references(value: unknown, param: string): Generator<[reference: string, param: string]> {
+function* references(
+  value: unknown,
+  param: string,
+  depth = 0,
+): Generator<[reference: string, param: string]> {
   if (value === undefined || value === null || value === "") return;
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) yield* references(item, `${param}[${index}]`);
+  if (Array.isArray(value) && depth < MAX_DEPTH) {
+    for (const [index, item] of value.entries()) yield* references(item, `${param}[${index}]`, depth + 1);
     return;
   }
   if (typeof value === "string") {
     yield [value, param];
     return;
   }
-  if (typeof value === "object") {
+  if (typeof value === "object" && depth < MAX_DEPTH) {
     const { image_url, url, b64_json, file_id } = value as Record<string, unknown>;
     if (file_id !== undefined) {
       throw invalid(`${param}.file_id`, "uploaded files are not kept here; send image_url");
     }
     if (image_url ?? url ?? b64_json) {
-      return yield* references(image_url ?? url ?? b64_json, `${param}.image_url`);
+      return yield* references(image_url ?? url ?? b64_json, `${param}.image_url`, depth + 1);
     }
   }
   throw invalid(param, "expected an image as a file, a URL, a data URI or base64");
