@@ -7,7 +7,7 @@ import type { ProviderIdentity } from "./config/provider_identity.ts";
 import type { Config } from "./config/schema.ts";
 import { Settings } from "./config/settings.ts";
 import { type Clock, type Dice, systemClock } from "./core/clock.ts";
-import type { Provider } from "./core/provider.ts";
+import type { Model, Provider } from "./core/provider.ts";
 import { Budget } from "./gateway/budget.ts";
 import type { Client } from "./gateway/caller.ts";
 import { Gateway, type Story } from "./gateway/handle.ts";
@@ -124,11 +124,14 @@ export async function createApp(
   const outbound = undo.use(createOutbound({ allowHosts: () => config().security.allowHosts, clock }));
   const of = (provider: Provider) => config().providers[provider.name]!;
   const baseUrl = (provider: Provider) => of(provider).baseUrl ?? provider.baseUrl;
+  const configured = configuredModels(config);
   const pools = undo.use(
     new Pools({
       clock,
       providers: PROVIDERS,
       settings: of,
+      keylessModels: (provider) =>
+        [...provider.models, ...configured(provider)].flatMap(({ id, keyless }) => keyless ? [id] : []),
       store: keys,
       open: outbound.fetchImage,
       onError: (error, what) => log.warn("Could not read or write {what}: {error}", { what, error }),
@@ -145,6 +148,7 @@ export async function createApp(
     providers: PROVIDERS,
     settings: of,
     discovered: (provider) => pools.discovered(provider),
+    configured,
   });
   const health = new Health();
   const gatewayLog = logger("gateway");
@@ -158,6 +162,7 @@ export async function createApp(
       catalogue,
       findProvider,
       isUsable: (provider, model) => pools.pool(provider).has(model),
+      isAnonymous: (provider) => pools.isAnonymous(provider),
       strategy: config().routing.strategy,
       unknownModel: config().routing.unknownModel,
     }),
@@ -295,6 +300,19 @@ function every(
       await work().catch(onError);
     }
   })().catch(() => {});
+}
+
+/** The models that the configuration adds to each provider; the same arrays until it changes. */
+function configuredModels(config: () => Config): (provider: Provider) => readonly Model[] {
+  const known = new Map<string, { from: Config["hfModelMap"]; models: readonly Model[] }>();
+  return (provider) => {
+    const from = config().hfModelMap;
+    const before = known.get(provider.name);
+    if (before?.from === from) return before.models;
+    const models = provider.configured?.(config()) ?? [];
+    known.set(provider.name, { from, models });
+    return models;
+  };
 }
 
 /** Keys of the environment and of the store alike are looked up by their hash. */

@@ -47,6 +47,11 @@ export function configSchema(providers: readonly ProviderIdentity[]) {
       secret: true,
       expected: "an object with a list of keys for each provider",
     }),
+    hfModelMap: z.record(z.string(), spacesSchema()).default({}).register(abouts, {
+      title: "Spaces by model",
+      description: "Addresses of Hugging Face Spaces by model id; backup is asked where main fails.",
+      expected: "an object with main and backup, http:// or https:// addresses, for each model",
+    }),
     storage: z.object({
       target: z.enum(["disk", "off"]).default("disk").register(abouts, {
         env: "STORAGE",
@@ -306,6 +311,12 @@ function providerSchema({ name, env, weight = 10 }: ProviderIdentity) {
     edit: taskSchema(weight),
     blend: taskSchema(weight),
   }).prefault({});
+}
+
+/** img-router writes an empty text where no address was given. */
+function spacesSchema() {
+  const address = httpUrl().or(z.literal("")).nullable().transform((url) => url || undefined).optional();
+  return z.object({ main: address, backup: address });
 }
 
 function modelSchema() {

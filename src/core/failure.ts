@@ -33,6 +33,8 @@ export interface Failure {
   param?: string;
   /** How long the provider asks to be left alone, in ms. */
   retryAfterMs?: number;
+  /** Whether the key stays good for other models, although this kind usually stops the whole key. */
+  modelOnly?: boolean;
 }
 
 /** Thrown by adapters; turned back into a value by `toFailure()` at one place. */

@@ -61,7 +61,7 @@ export function spellingOf(wish: keyof Wishes): string {
 
 /** Fits `request` to `model`. Count, inputs and mask are not looked at: a plan leaves out models that lack them. */
 export function fit(request: ImageRequest, model: Model): Fitted {
-  const fitted: ImageRequest = { ...request, model: model.id };
+  const fitted: ImageRequest = { ...request, model: model.id, ...model.like && { like: model.like } };
   const notes: string[] = [];
   putStyleIntoWords(fitted, notes);
   fitSize(fitted, model, notes);

@@ -12,6 +12,8 @@ import type { SizeRule } from "./size.ts";
 /** One model of a provider, as data. */
 export interface Model<T extends Task = Task> {
   id: string;
+  /** The listed model whose limits it was given, where it is not listed itself. */
+  like?: string;
   tasks: readonly T[];
   /** Images one call can give. Default 1; more are made by several calls. */
   maxImages?: number;
@@ -33,6 +35,10 @@ export interface Model<T extends Task = Task> {
   maxPartials?: number;
   /** Longest call in ms, where it is longer than the configured limit. */
   timeoutMs?: number;
+  /** Addresses that serve it where the base address does not, in the order in which they are tried. */
+  hosts?: readonly string[];
+  /** Whether it can be used without a key. It is then, as long as no key is set up, and only if it is named. */
+  keyless?: boolean;
   prices?: Prices;
   /** How good its pictures are, 0–100, for the `quality` strategy. */
   rating?: number;
@@ -50,6 +56,8 @@ export interface InputLimits {
   edge?: readonly [least: number, most: number];
   /** Whether an address that the caller gave is passed on untouched, unread. Default false: bytes are sent. */
   takesUrls?: boolean;
+  /** What a mask shows as free to be changed: see-through pixels as OpenAI has it, or white ones. Default see-through. */
+  mask?: "see-through" | "white";
 }
 
 /** Prices in US-dollars. What is absent is unknown, not zero. */
@@ -105,6 +113,11 @@ export interface CallInit {
    * Their replies are handed to `read`.
    */
   accepts?: readonly number[];
+  /**
+   * Whether the address may be at a foreign host, which is then not shown the key. Only for addresses that the
+   * operator named: it is not fetched through the guard.
+   */
+  mayBeForeign?: boolean;
 }
 
 /** The open line to a provider: keys, time limit and failures are taken care of. */
@@ -118,6 +131,10 @@ export interface Call {
    * if it is at the provider's own hosts, and refused otherwise, since the key goes along.
    */
   readonly baseUrl: string;
+  /** The addresses of the model's row, without slashes at their ends; empty = the base address. */
+  readonly hosts: readonly string[];
+  /** Ms since the epoch. */
+  now(): number;
   /** Sends JSON. @throws Failed */
   post<T>(path: string, body: unknown, read: ReadReply<T>, init?: CallInit): Promise<T>;
   /** Sends JSON with another method. @throws Failed */
@@ -129,7 +146,7 @@ export interface Call {
   /** A result at an address that the provider named: fetched through the guard, without the key. */
   image(url: string): Media;
   /** A result at the provider's own host that is only given to the holder of the key. */
-  ownImage(url: string): Media;
+  ownImage(url: string, init?: CallInit): Media;
   /** An address at which the provider can fetch an input: the caller's own, or one of ours; else nothing. */
   publish(media: Media): Promise<string | undefined>;
   /** Hands a preview up to a caller who streams. */
@@ -160,10 +177,18 @@ export interface FailureRow {
   code?: RegExp;
   /** The provider's words. */
   text?: RegExp;
+  /** Whether the key stays good for other models. */
+  modelOnly?: boolean;
 }
 
 /** A model that a service told of: its id, and what is known of it. */
 export type DiscoveredModel = { id: string } & Partial<Model>;
+
+/** What the configuration says of where models are served, outside of the providers' own settings. */
+export interface ServedModels {
+  /** Addresses of Spaces by model, as img-router has them. */
+  hfModelMap: Readonly<Record<string, { main?: string; backup?: string }>>;
+}
 
 /** How a provider's keys look and travel. */
 export interface KeyShape {
@@ -187,7 +212,7 @@ export interface Provider {
   /** Absent where the operator has to name one. */
   baseUrl?: string;
   keys: KeyShape;
-  /** Whether it works without a key of ours, as the local painter does. */
+  /** Whether all of it works without a key of ours, as the local painter does. */
   keyless?: boolean;
   /** Weight where the configuration names none. Default 10; 0 = never by itself. */
   weight?: number;
@@ -203,6 +228,8 @@ export interface Provider {
   failures?: readonly FailureRow[];
   /** Hosts besides that of the base address to which the key may go: `host` or `*.domain`. */
   ownHosts?: readonly string[];
+  /** Models that the configuration adds, or serves elsewhere; they take the place of rows with their ids. */
+  configured?(settings: ServedModels): readonly Model[];
   /** Asks the service for its models. Ids that are listed above keep their rows; others are like `unlisted.like`. */
   listModels?(call: Call): Promise<DiscoveredModel[]>;
 }

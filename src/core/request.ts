@@ -44,6 +44,8 @@ export interface ImageRequest extends Wishes {
   prompt: string;
   /** As the caller wrote it: an id, an alias, `provider/model`, `auto` or empty. */
   model: string;
+  /** The listed model that `model` was set up to be like. Known in a step's own request only. */
+  like?: string;
   /** The provider the caller insists on, by any of its names. */
   provider?: string;
   /** How many images, 1–10; absent = as configured, else one. A step's own request says how many one call makes. */

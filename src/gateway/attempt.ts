@@ -57,6 +57,7 @@ export async function attempt(
       ...options,
       provider: step.route.provider,
       baseUrl: lease.baseUrl,
+      hosts: step.route.model.hosts,
       key: lease.secret,
       signal,
     });

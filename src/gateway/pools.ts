@@ -18,6 +18,8 @@ export interface PoolsOptions {
   clock: Clock;
   providers: readonly Provider[];
   settings: (provider: Provider) => PoolSettings;
+  /** Ids of the models that can be used without a key. Default: none, beside those of keyless providers. */
+  keylessModels?: (provider: Provider) => readonly string[];
   store: KeyStore;
   open: OpenUrl;
   onError: (error: unknown, what: string) => void;
@@ -28,8 +30,8 @@ const NONE: readonly DiscoveredModel[] = [];
 const SAVE_AFTER = 1000;
 const DISCOVERY_LIMIT = 15_000;
 const ENVIRONMENT = "environment:";
-/** Stands for the key of a provider that needs none. */
-const KEYLESS = "keyless";
+/** The key of who needs none: no key is sent. */
+const KEYLESS = "";
 
 /** All pools, in memory; what changes is written behind. */
 export class Pools implements AsyncDisposable {
@@ -62,13 +64,19 @@ export class Pools implements AsyncDisposable {
     this.#secrets.clear();
     for (const provider of this.options.providers) {
       const keys = stored.filter((key) => key.provider === provider.name).map((key) => this.#fromStore(key));
-      const given = this.options.settings(provider).apiKeys.map((secret, index) =>
-        this.#given(provider, secret, index)
-      );
-      const own = provider.keyless ? [this.#given(provider, KEYLESS, 0)] : [];
-      this.pool(provider).set([...keys, ...given, ...own]);
+      const given = this.options.settings(provider).apiKeys.map((secret, index) => {
+        const id = `${ENVIRONMENT}${provider.name}:${index}`;
+        const name = `environment ${index + 1}`;
+        return this.#given(provider, { id, name, secret, models: this.#models.get(id) ?? [] });
+      });
+      this.pool(provider).set([...keys, ...given, ...this.#keyless(provider, [...keys, ...given])]);
       this.#list(provider);
     }
+  }
+
+  /** Whether a provider is called without a key because none is set up, although it takes keys. */
+  isAnonymous(provider: Provider): boolean {
+    return !provider.keyless && this.pool(provider).keys.some(({ id }) => id === keylessId(provider));
   }
 
   /** The pool of a provider. */
@@ -111,7 +119,8 @@ export class Pools implements AsyncDisposable {
   }
 
   #list(provider: Provider): void {
-    const ids = new Set(this.pool(provider).keys.flatMap((key) => key.enabled ? key.models : []));
+    const keys = this.pool(provider).keys.filter(({ id, enabled }) => enabled && id !== keylessId(provider));
+    const ids = new Set(keys.flatMap((key) => key.models));
     const told = this.#told.get(provider.name) ?? [];
     for (const { id } of told) ids.delete(id);
     this.#discovered.set(provider.name, [...told, ...[...ids].map((id) => ({ id }))]);
@@ -167,22 +176,26 @@ export class Pools implements AsyncDisposable {
     };
   }
 
-  #given(provider: Provider, secret: string, index: number): PoolKey {
-    const id = `${ENVIRONMENT}${provider.name}:${index}`;
-    this.#secrets.set(id, secret);
-    const before = this.pool(provider).keys.find((key) => key.id === id);
-    const name = secret === KEYLESS ? "no key needed" : `environment ${index + 1}`;
-    return before ??
-      {
-        id,
-        name,
-        models: this.#models.get(id) ?? [],
-        enabled: true,
-        modelRests: {},
-        strikes: 0,
-        successes: 0,
-        failures: 0,
-      };
+  /** The entry without a key: of a provider that needs none, or of models that can do without while there is none. */
+  #keyless(provider: Provider, keys: readonly PoolKey[]): PoolKey[] {
+    const models = this.options.keylessModels?.(provider) ?? [];
+    const isLeft = models.length > 0 && !keys.some((key) => key.enabled);
+    if (!provider.keyless && !isLeft) return [];
+    return [this.#given(provider, {
+      id: keylessId(provider),
+      name: "no key needed",
+      secret: KEYLESS,
+      models: provider.keyless ? [] : models,
+    })];
+  }
+
+  #given(
+    provider: Provider,
+    { secret, ...key }: Pick<PoolKey, "id" | "name" | "models"> & { secret: string },
+  ): PoolKey {
+    this.#secrets.set(key.id, secret);
+    const before = this.pool(provider).keys.find(({ id }) => id === key.id);
+    return { ...before ?? UNTRIED, ...key };
   }
 
   #note(key: PoolKey): void {
@@ -202,6 +215,12 @@ export class Pools implements AsyncDisposable {
       this.options.onError(error, "states of keys")
     );
   }
+}
+
+const UNTRIED = { enabled: true, modelRests: {}, strikes: 0, successes: 0, failures: 0 };
+
+function keylessId(provider: Provider): string {
+  return `${ENVIRONMENT}${provider.name}:keyless`;
 }
 
 /** Whether a provider stands for any service, so that each key knows models of its own. */

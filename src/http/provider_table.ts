@@ -103,10 +103,10 @@ function row(model: Model) {
 </tr>`;
 }
 
-function describeSizes(rule: SizeRule | undefined): string {
+function describeSizes(rule: SizeRule | undefined) {
   if (!rule) return "any";
   if (rule.kind === "fixed") return "its own";
-  if (rule.kind === "listed") return rule.sizes.join(", ");
+  if (rule.kind === "listed") return folded(rule.sizes, "sizes");
   if (rule.kind === "ratios") return rule.ratios.join(", ");
   const { multipleOf, edge, pixels, maxRatio } = rule;
   return [
@@ -115,6 +115,12 @@ function describeSizes(rule: SizeRule | undefined): string {
     pixels && `${pixels.map((count) => (count / 1e6).toFixed(1)).join("–")} megapixels`,
     maxRatio && `up to ${maxRatio}:1`,
   ].filter(Boolean).join("; ") || "any";
+}
+
+/** A long list would push everything else off the screen. */
+function folded(items: readonly string[], what: string) {
+  const all = items.join(", ");
+  return items.length <= 6 ? all : html`<details><summary>${items.length} ${what}</summary>${all}</details>`;
 }
 
 function describePrices(prices: Prices | undefined): string {

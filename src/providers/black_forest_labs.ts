@@ -76,7 +76,7 @@ export const blackForestLabs = defineProvider({
     send: (key) => ({ "x-key": key }),
   },
   defaults: { generate: "flux-2-pro", edit: "flux-2-pro", blend: "flux-2-pro", variation: "flux-2-pro" },
-  unlisted: { pattern: /^flux-2-/, like: "flux-2-pro" },
+  unlisted: { pattern: /^flux-2-[\w.-]+$/, like: "flux-2-pro" },
   models: [
     { ...flux2, id: "flux-2-pro", rating: 88, prices: byMegapixel(0.03, 0.015) },
     { ...flux2, id: "flux-2-pro-preview", rating: 88 },

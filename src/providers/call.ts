@@ -16,7 +16,10 @@ export interface CallOptions {
   provider: Provider;
   /** Without a slash at its end. */
   baseUrl: string;
+  /** Empty = none. */
   key: string;
+  /** Addresses of the model's row. */
+  hosts?: readonly string[];
   signal: AbortSignal;
   /** Opens results at foreign hosts, through the guard. */
   open: OpenUrl;
@@ -38,14 +41,15 @@ const AFTERWARDS_LIMIT = 5000;
 
 /** Opens the line to a provider for one operation. */
 export function openCall(options: CallOptions): Call {
-  const { provider, baseUrl, key, signal, clock } = options;
+  const { provider, baseUrl, key, signal, clock, hosts = [] } = options;
 
   async function request(
     method: string,
     path: string,
     init: CallInit & { body?: BodyInit },
   ): Promise<Response> {
-    const response = await fetch(addressOf(path, baseUrl, provider), {
+    const { address, isOwn } = addressOf(path, baseUrl, provider, init.mayBeForeign);
+    const response = await fetch(address, {
       method,
       body: init.body,
       signal,
@@ -54,7 +58,7 @@ export function openCall(options: CallOptions): Call {
       headers: {
         accept: "application/json",
         "user-agent": "ImgRouter",
-        ...provider.keys.send(key),
+        ...key && isOwn ? provider.keys.send(key) : {},
         ...init.headers,
       },
     });
@@ -100,14 +104,19 @@ export function openCall(options: CallOptions): Call {
     signal,
     key,
     baseUrl,
+    hosts: hosts.map((host) => host.replace(/\/+$/, "")),
+    now: () => clock.now(),
     send,
     post: (path, body, read, init) => send("POST", path, body, read, init),
     form: async (path, form, read, init = {}) =>
       await read(await request("POST", path, { ...init, body: form })),
     get: (path, read, init) => send("GET", path, undefined, read, init),
     image: (url) => Media.fromUrl(url, openResult),
-    ownImage: (url) =>
-      Media.fromUrl(url, async () => (await request("GET", url, { headers: { accept: "image/*" } })).bytes()),
+    ownImage: (url, init) =>
+      Media.fromUrl(
+        url,
+        async () => (await request("GET", url, { headers: { accept: "image/*" }, ...init })).bytes(),
+      ),
     publish: (media) =>
       media.url === undefined
         ? options.publish?.(media, signal) ?? Promise.resolve(undefined)
@@ -122,9 +131,17 @@ export function openCall(options: CallOptions): Call {
   };
 }
 
-/** Resolves a path; a whole address must be at one of the provider's own hosts. @throws Failed `malformed_reply` */
-function addressOf(path: string, baseUrl: string, provider: Provider): string {
-  if (!/^https?:/i.test(path)) return path === "" ? baseUrl : `${baseUrl}/${path}`;
+/**
+ * Resolves a path; a whole address must be at one of the provider's own hosts, unless it may be foreign.
+ * @throws Failed `malformed_reply`
+ */
+function addressOf(
+  path: string,
+  baseUrl: string,
+  provider: Provider,
+  mayBeForeign = false,
+): { address: string; isOwn: boolean } {
+  if (!/^https?:/i.test(path)) return { address: path === "" ? baseUrl : `${baseUrl}/${path}`, isOwn: true };
   const { host, hostname, protocol } = new URL(path);
   const base = new URL(baseUrl);
   const isOwn = (host === base.host && protocol === base.protocol) ||
@@ -132,7 +149,7 @@ function addressOf(path: string, baseUrl: string, provider: Provider): string {
       provider.ownHosts?.some((own) =>
         own.startsWith("*.") ? hostname.endsWith(own.slice(1)) : hostname === own
       ));
-  if (isOwn) return path;
+  if (isOwn || mayBeForeign) return { address: path, isOwn: isOwn === true };
   throw new Failed({
     kind: "malformed_reply",
     message: `named an address at ${hostname}, which is not its own; the key is not sent there`,
@@ -169,16 +186,25 @@ export function parseReply<S extends z.ZodType>(schema: S, body: unknown, status
   });
 }
 
-/** Reads server-sent events, handing the data of each to `onData` as it comes. `[DONE]` ends silently. */
-export function events(onData: (data: string, event: string | undefined) => void): ReadReply<void> {
+/**
+ * Reads server-sent events, handing the data of each to `onData` as it comes, until that gives `true` or there
+ * are no more. `[DONE]` ends silently.
+ */
+export function events(
+  onData: (data: string, event: string | undefined) => boolean | void,
+): ReadReply<void> {
   return async (response) => {
+    let isEnough = false;
     const parser = createParser({
       onEvent: ({ data, event }) => {
-        if (data !== "[DONE]") onData(data, event);
+        if (data !== "[DONE]" && !isEnough) isEnough = onData(data, event) === true;
       },
     });
     const text = response.body!.pipeThrough(new TextDecoderStream());
-    for await (const chunk of text) parser.feed(chunk);
+    for await (const chunk of text) {
+      parser.feed(chunk);
+      if (isEnough) break;
+    }
   };
 }
 

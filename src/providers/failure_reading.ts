@@ -50,6 +50,7 @@ export function readFailure(reply: BadReply, rows: readonly FailureRow[] = [], n
     code: said.code,
     param: said.param,
     retryAfterMs: wait === undefined ? undefined : Math.min(wait, LONGEST_WAIT),
+    ...row?.modelOnly && { modelOnly: true },
   };
 }
 

@@ -118,7 +118,7 @@ export const gemini = defineProvider({
     "nano-banana-pro-preview": "gemini-3-pro-image",
     "gemini-3.1-flash-image-preview": "gemini-3.1-flash-image",
   },
-  unlisted: { pattern: /^gemini-[\w.-]*(image|banana)/, like: "gemini-3.1-flash-image" },
+  unlisted: { pattern: /^gemini-[\w.-]*(image|banana)[\w.-]*$/, like: "gemini-3.1-flash-image" },
   models: [
     {
       ...family,

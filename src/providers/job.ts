@@ -25,6 +25,8 @@ export interface JobService {
   cancel?(ticket: Ticket, call: Call): Promise<unknown>;
   /** Pauses between two questions, in ms. Default 1 s growing to 5 s. */
   pace?: Growth;
+  /** Whether a question stays open until there is news, as streams do: the first is asked at once then. */
+  listens?: boolean;
 }
 
 const PACE: Growth = { first: 1000, most: 5000 };
@@ -51,7 +53,9 @@ async function wait(service: JobService, ticket: Ticket, request: ImageRequest, 
   let failedInRow = 0;
   let waitMs: number | undefined;
   for (let turn = 1;; turn++) {
-    await (waitMs === undefined ? call.pause(turn, pace) : call.sleep(waitMs));
+    if (turn > 1 || !service.listens) {
+      await (waitMs === undefined ? call.pause(turn, pace) : call.sleep(waitMs));
+    }
     try {
       const said = await service.check(ticket, call, request);
       if (said.state === "done") return said.made;

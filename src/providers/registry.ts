@@ -3,14 +3,16 @@
  * documents and shared tests are derived from this list.
  */
 import type { Provider } from "../core/provider.ts";
+import { blackForestLabs } from "./black_forest_labs.ts";
 import { doubao } from "./doubao.ts";
+import { gemini } from "./gemini.ts";
 import { gitee } from "./gitee.ts";
 import { mock } from "./mock.ts";
 import { newApi } from "./new_api.ts";
 import { openAi } from "./openai.ts";
 
 /** Every provider; a key belongs to the first whose shape it has. */
-export const PROVIDERS: readonly Provider[] = [mock, doubao, newApi, openAi, gitee];
+export const PROVIDERS: readonly Provider[] = [mock, gemini, blackForestLabs, doubao, newApi, openAi, gitee];
 
 /** Finds a provider by its name or an alias, in any case. */
 export function findProvider(name: string): Provider | undefined {

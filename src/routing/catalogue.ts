@@ -48,6 +48,7 @@ export interface Route {
 }
 
 const DEFAULT_WEIGHT = 10;
+const NONE: readonly Model[] = [];
 const BLOCKS: Record<Task, TaskBlock> = { generate: "text", edit: "edit", blend: "blend", variation: "edit" };
 
 /** The name of a route in health, logs and the panel: `OpenAI/gpt-image-2`. */
@@ -74,12 +75,19 @@ export class Catalogue {
       settings: (provider: Provider) => ProviderSettings;
       /** Models that pools list or services told of; the same array until they change. */
       discovered: (provider: Provider) => readonly DiscoveredModel[];
+      /** Models that the configuration adds or serves elsewhere; the same array until they change. */
+      configured?: (provider: Provider) => readonly Model[];
     },
   ) {}
 
   #models = new Map<
     string,
-    { settings: ProviderSettings; discovered: readonly DiscoveredModel[]; models: Model[] }
+    {
+      settings: ProviderSettings;
+      discovered: readonly DiscoveredModel[];
+      configured: readonly Model[];
+      models: Model[];
+    }
   >();
 
   /** Providers that are switched on. */
@@ -91,10 +99,13 @@ export class Catalogue {
   modelsOf(provider: Provider): readonly Model[] {
     const settings = this.options.settings(provider);
     const discovered = this.options.discovered(provider);
+    const configured = this.options.configured?.(provider) ?? NONE;
     const known = this.#models.get(provider.name);
-    if (known?.settings === settings && known.discovered === discovered) return known.models;
-    const models = listModels(provider, settings, discovered);
-    this.#models.set(provider.name, { settings, discovered, models });
+    if (
+      known?.settings === settings && known.discovered === discovered && known.configured === configured
+    ) return known.models;
+    const models = listModels(provider, settings, discovered, configured);
+    this.#models.set(provider.name, { settings, discovered, configured, models });
     return models;
   }
 
@@ -121,16 +132,25 @@ export class Catalogue {
    * Ids that were retired lead nowhere from here.
    */
   named(name: string, task: Task): Route[] {
+    const listed = this.listed(name, task);
+    return listed.length > 0 ? listed : this.letThrough(name, task);
+  }
+
+  /** The routes of an alias, or of an id that is in a list. */
+  listed(name: string, task: Task): Route[] {
     const providers = this.providers;
     const aliased = providers.filter((provider) => aliasesOf(this.#settings(provider, task)).includes(name));
     if (aliased.length > 0) return aliased.flatMap((provider) => this.defaultRoute(provider, task) ?? []);
-    const known = providers.flatMap((provider) => {
+    return providers.flatMap((provider) => {
       const model = this.#find(provider, name);
       return model ? [this.#route(provider, model, task)] : [];
     });
-    if (known.length > 0) return known;
+  }
+
+  /** The routes of an id that is in no list, at providers that take ids of its kind. */
+  letThrough(name: string, task: Task): Route[] {
     // A pattern that takes anything says nothing about who has a model.
-    return providers.flatMap((provider) =>
+    return this.providers.flatMap((provider) =>
       provider.unlisted?.like === "*" || successorOf(provider, name)
         ? []
         : this.route(provider, name, task) ?? []
@@ -182,12 +202,14 @@ function listModels(
   provider: Provider,
   settings: ProviderSettings,
   discovered: readonly DiscoveredModel[],
+  configured: readonly Model[],
 ): Model[] {
   const rows = new Map<string, Model>();
   for (const model of provider.models) if (model.id !== "*") rows.set(model.id, model);
   for (const told of discovered) {
     if (!rows.has(told.id)) rows.set(told.id, { ...rowFor(provider, told.id), ...told });
   }
+  for (const model of configured) rows.set(model.id, model);
   for (const [id, { hidden, like, tasks, usdPerImage }] of Object.entries(settings.models)) {
     const row = rows.get(id) ?? rowFor(provider, id, like);
     const set = {
@@ -205,7 +227,7 @@ function listModels(
 function rowFor(provider: Provider, id: string, like = provider.unlisted?.like): Model {
   const { prices: _theirs, rating: _ofIt, ...limits } = provider.models.find((model) => model.id === like) ??
     provider.models[0]!;
-  return { ...limits, id };
+  return { ...limits, id, like: limits.id };
 }
 
 function aliasesOf(settings: TaskSettings): string[] {

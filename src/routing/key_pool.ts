@@ -218,22 +218,21 @@ export class KeyPool {
     // A key at rest is given to nobody, so this call began before: it is no new strike.
     const strikes = restOf(key, model, now) ? Math.max(1, key.strikes) : key.strikes + 1;
     const verdict = CONSEQUENCES[failure.kind].key;
+    const isOfModel = restsModelOnly(failure);
     const growth = verdict === "rest" ? RATE_PAUSE : verdict === "long rest" ? CREDIT_PAUSE : REJECTED_PAUSE;
-    const pause = failure.kind === "rate_limited" && failure.retryAfterMs !== undefined
-      ? Math.min(failure.retryAfterMs, LONGEST_ASKED)
-      : growingPause(growth, strikes);
+    const pause = askedPause(failure) ?? growingPause(growth, strikes);
     const rest = { until: now + pause, reason: `${failure.kind}: ${failure.message}` };
     this.#change(entry, {
       strikes,
       failures: key.failures + 1,
       lastError: failure.message,
-      ...verdict === "rest" ? { modelRests: { ...current(key.modelRests, now), [model]: rest } } : { rest },
+      ...isOfModel ? { modelRests: { ...current(key.modelRests, now), [model]: rest } } : { rest },
     });
   }
 
   /** When most keys fail alike, it is the address, the account or the model: the keys are let off. */
   #suspectRoute(before: PoolKey, model: string, failure: Failure): Verdict {
-    const scope = CONSEQUENCES[failure.kind].key === "rest" ? model : ANY_MODEL;
+    const scope = restsModelOnly(failure) ? model : ANY_MODEL;
     const seen = this.#alike.get(scope);
     const alike = seen?.kind === failure.kind
       ? seen
@@ -266,6 +265,17 @@ export class KeyPool {
     entry.key = { ...entry.key, ...change };
     this.options.onChange?.(entry.key);
   }
+}
+
+function restsModelOnly({ kind, modelOnly }: Failure): boolean {
+  return CONSEQUENCES[kind].key === "rest" || modelOnly === true;
+}
+
+/** The pause that a service asks for, in ms, where that can be believed. */
+function askedPause({ kind, retryAfterMs, modelOnly }: Failure): number | undefined {
+  // Services send the same short wait with a used-up account; only an allowance of one model comes back by itself.
+  const isBelieved = kind === "rate_limited" || (kind === "out_of_credit" && modelOnly);
+  return isBelieved && retryAfterMs !== undefined ? Math.min(retryAfterMs, LONGEST_ASKED) : undefined;
 }
 
 function isFor(key: PoolKey, model?: string): boolean {

@@ -33,6 +33,8 @@ export interface PlanOptions {
   findProvider: (name: string) => Provider | undefined;
   /** Whether the gateway can call a provider for a model: a key is there, or none is needed. */
   isUsable: (provider: Provider, model: string) => boolean;
+  /** Whether a provider would be called without a key because none is set up. Default: never. */
+  isAnonymous?: (provider: Provider) => boolean;
   strategy: StrategyName;
   unknownModel: "fallback" | "error";
   dice: Dice;
@@ -51,7 +53,11 @@ export function plan(request: ImageRequest, options: PlanOptions): Step[] {
   if (routes.length > 0 && permitted.length === 0) throw notAllowed(request);
   const able = permitted.filter((route) => inability(route, request) === undefined);
   if (able.length === 0 && permitted.length > 0) throw unable(permitted, request, catalogue);
-  const usable = able.filter((route) => options.isUsable(route.provider, route.model.id));
+  const usable = preferKeys(
+    able.filter((route) => options.isUsable(route.provider, route.model.id)),
+    chosenByName,
+    options,
+  );
   if (usable.length === 0) throw noKey(able);
   const willing = chosenByName ? usable : usable.filter((route) => route.weight > 0);
   if (willing.length === 0) throw noKey(able.filter((route) => route.weight > 0));
@@ -95,7 +101,7 @@ function resolve(
 ): { routes: Route[]; chosenByName: boolean; note?: string } {
   const { catalogue, findProvider, unknownModel } = options;
   const { task, model } = request;
-  const known = isAuto(model) ? [] : catalogue.named(model, task);
+  const known = isAuto(model) ? [] : catalogue.listed(model, task);
   const only = request.provider !== undefined ? wantedProvider(request.provider, options) : undefined;
   if (known.length > 0 && !only) return { routes: known, chosenByName: true };
   const slash = model.indexOf("/");
@@ -117,6 +123,10 @@ function resolve(
     };
   }
   if (!isAuto(model)) {
+    const letThrough = catalogue.letThrough(model, task).filter((route) =>
+      options.isUsable(route.provider, route.model.id)
+    );
+    if (letThrough.length > 0) return { routes: letThrough, chosenByName: true };
     const successors = catalogue.providers.flatMap((provider) => {
       const successor = successorOf(provider, model);
       return successor && options.isUsable(provider, successor)
@@ -134,6 +144,19 @@ function resolve(
   }
   const routes = catalogue.providers.flatMap((provider) => catalogue.defaultRoute(provider, task) ?? []);
   return { routes, chosenByName: false, note: isAuto(model) ? undefined : unknownNote(model) };
+}
+
+/**
+ * Services that take callers without a key are the last resort, and not asked by themselves: nobody agreed to
+ * send prompts there. Naming a model agrees, and so does an owner who set the model of the task.
+ */
+function preferKeys(
+  routes: readonly Route[],
+  chosenByName: boolean,
+  { isAnonymous = () => false }: PlanOptions,
+): readonly Route[] {
+  const agreed = routes.filter((route) => !isAnonymous(route.provider) || route.settings.model !== undefined);
+  return agreed.length === 0 && chosenByName ? routes : agreed;
 }
 
 function bind(route: Route, request: ImageRequest, note?: string): Step {
