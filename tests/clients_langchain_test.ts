@@ -1,7 +1,7 @@
 /** LangChain against the whole gateway: its chat model and its image tool, with their own retries switched on. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { AIMessage, HumanMessage } from "@langchain/core/messages";
-import { ChatOpenAI, DallEAPIWrapper } from "@langchain/openai";
+import { ChatOpenAICompletions, DallEAPIWrapper } from "@langchain/openai";
 import {
   assertLink,
   assertPicture,
@@ -16,7 +16,7 @@ import {
 const MODEL = "gpt-image-2";
 
 /** Counts no tokens: for that LangChain would fetch a dictionary from a foreign host. */
-class UncountedChat extends ChatOpenAI {
+class UncountedChat extends ChatOpenAICompletions {
   override getNumTokens(): Promise<number> {
     return Promise.resolve(1);
   }
@@ -27,7 +27,6 @@ function chat(on: Stage, mode: Mode = "backend", options: { streaming?: boolean;
     model: MODEL,
     apiKey: on.key(mode),
     configuration: { baseURL: on.baseURL, fetch: on.fetch },
-    useResponsesApi: false,
     ...options,
   });
 }
@@ -109,7 +108,7 @@ inBothModes("LangChain asks once where the prompt is refused", async (mode) => {
 Deno.test("LangChain asks nobody where the request is wrong or the key unknown", async () => {
   await using on = await stage();
   await rejects(chat(on).invoke([new AIMessage("nobody asked")]), /user/);
-  const stranger = new ChatOpenAI({
+  const stranger = new ChatOpenAICompletions({
     model: MODEL,
     apiKey: "nobody-knows-me",
     configuration: { baseURL: on.baseURL, fetch: on.fetch },

@@ -315,7 +315,7 @@ function providerSchema({ name, env, weight = 10 }: ProviderIdentity) {
 
 /** img-router writes an empty text where no address was given. */
 function spacesSchema() {
-  const address = httpUrl().or(z.literal("")).nullable().transform((url) => url || undefined).optional();
+  const address = httpUrl().or(z.literal("")).nullish();
   return z.object({ main: address, backup: address });
 }
 

@@ -56,8 +56,6 @@ export interface InputLimits {
   edge?: readonly [least: number, most: number];
   /** Whether an address that the caller gave is passed on untouched, unread. Default false: bytes are sent. */
   takesUrls?: boolean;
-  /** What a mask shows as free to be changed: see-through pixels as OpenAI has it, or white ones. Default see-through. */
-  mask?: "see-through" | "white";
 }
 
 /** Prices in US-dollars. What is absent is unknown, not zero. */
@@ -186,8 +184,8 @@ export type DiscoveredModel = { id: string } & Partial<Model>;
 
 /** What the configuration says of where models are served, outside of the providers' own settings. */
 export interface ServedModels {
-  /** Addresses of Spaces by model, as img-router has them. */
-  hfModelMap: Readonly<Record<string, { main?: string; backup?: string }>>;
+  /** Addresses of Spaces by model, as img-router has them; an empty text is none. */
+  hfModelMap: Readonly<Record<string, { main?: string | null; backup?: string | null }>>;
 }
 
 /** How a provider's keys look and travel. */

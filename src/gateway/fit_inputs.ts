@@ -10,7 +10,7 @@ import type { ImageRequest } from "../core/request.ts";
 /** Turns an image into another type, or makes it smaller; the rest of it stays. */
 export type Convert = (
   bytes: Uint8Array,
-  to: { type: ImageType; maxPixels?: number; maxEdge?: number; quality?: number; whiteMask?: boolean },
+  to: { type: ImageType; maxPixels?: number; maxEdge?: number; quality?: number },
   signal?: AbortSignal,
 ) => Promise<Uint8Array>;
 
@@ -32,10 +32,7 @@ export function createFitInputs(convert: Convert): FitInputs {
         fit(media, request.inputs.length > 1 ? `image[${index}]` : "image")
       ),
     );
-    const mask = request.mask && limits.mask === "white"
-      ? await toWhiteMask(request.mask, convert, signal)
-      : request.mask;
-    return { ...request, inputs, mask: mask && await fit(mask, "mask") };
+    return { ...request, inputs, mask: request.mask && await fit(request.mask, "mask") };
   };
 }
 
@@ -76,12 +73,6 @@ async function fitOne(
     }`,
   );
   return Media.fromBytes(converted);
-}
-
-/** Callers show what is free to be changed as OpenAI has it; some models look for white instead. */
-async function toWhiteMask(mask: Media, convert: Convert, signal: AbortSignal): Promise<Media> {
-  const bytes = await mask.bytes(signal);
-  return Media.fromBytes(await convert(bytes, { type: "image/png", whiteMask: true }, signal));
 }
 
 function describe({ type, width, height }: ImageFacts): string {

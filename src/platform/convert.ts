@@ -25,8 +25,6 @@ export interface Conversion {
   maxEdge?: number;
   /** 1–100, for jpeg, webp and avif. */
   quality?: number;
-  /** What is see-through becomes white, all else black; a mask that is black and white already stays. */
-  whiteMask?: boolean;
 }
 
 /**
@@ -45,7 +43,6 @@ export async function convertImage(
   try {
     const image = sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: "error" }).autoOrient();
     const { width, height } = await image.metadata();
-    if (to.whiteMask && !(await image.clone().stats()).isOpaque) image.extractChannel("alpha").negate();
     const shrink = Math.min(
       1,
       Math.sqrt((to.maxPixels ?? Infinity) / (width * height)),

@@ -67,7 +67,7 @@ export interface ErrorBody {
 /**
  * Looks into an error body: `{error: {message, code, type, param}}`, the same in a one-element array,
  * `{error: "text", message}`, `{message}`, `{detail}`, FastAPI's `{detail: [{loc, msg}]}`, Google's
- * `{error: {message, status, details}}`, or plain text; messages are cut at 500 characters.
+ * `{error: {message, status, details}}`, Replicate's `{detail, invalid_fields}`, or plain text; messages are cut at 500 characters.
  */
 export function readErrorBody(body: string): ErrorBody {
   let json: unknown;
@@ -90,7 +90,7 @@ export function readErrorBody(body: string): ErrorBody {
     message: ((message as string | undefined) ?? body).slice(0, 500),
     code: rpc.code ?? status ?? textOf(inner.code) ?? textOf(outer.code),
     type: textOf(inner.type) ?? status,
-    param: textOf(inner.param) ?? rpc.param ?? invalid?.param,
+    param: textOf(inner.param) ?? rpc.param ?? invalid?.param ?? invalidInput(outer.invalid_fields),
     waitMs: rpc.waitMs ?? (seconds >= 0 ? seconds * 1000 : undefined),
   };
 }
@@ -101,6 +101,12 @@ function invalidField(detail: unknown): { message: string; param?: string } | un
   if (!isRecord(first) || typeof first.msg !== "string") return undefined;
   const place = Array.isArray(first.loc) ? first.loc.filter((part) => part !== "body").join(".") : "";
   return place ? { message: `${place}: ${first.msg}`, param: place } : { message: first.msg };
+}
+
+/** The first field that Replicate complains of: `{invalid_fields: [{field: "input.width"}]}`. */
+function invalidInput(fields: unknown): string | undefined {
+  const [first] = Array.isArray(fields) ? fields : [];
+  return isRecord(first) ? textOf(first.field)?.replace(/^input\./, "") : undefined;
 }
 
 function readWait(headers: Headers | undefined, said: ErrorBody, now: number): number | undefined {
@@ -114,7 +120,7 @@ function readWait(headers: Headers | undefined, said: ErrorBody, now: number): n
     if (!Number.isNaN(date)) return Math.max(0, date - now);
   }
   if (said.waitMs !== undefined) return said.waitMs;
-  const words = /(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|s|m)/i.exec(said.message);
+  const words = /(?:try again|retry|resets) (?:in|after) ~?(\d+(?:\.\d+)?) ?(ms|s|m)/i.exec(said.message);
   if (!words) return undefined;
   return Number(words[1]) * { ms: 1, s: 1000, m: 60_000 }[words[2]!.toLowerCase() as "ms" | "s" | "m"];
 }

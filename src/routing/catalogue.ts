@@ -205,7 +205,8 @@ function listModels(
   configured: readonly Model[],
 ): Model[] {
   const rows = new Map<string, Model>();
-  for (const model of provider.models) if (model.id !== "*") rows.set(model.id, model);
+  // An id that ends in a star is not a model: it is what others are like.
+  for (const model of provider.models) if (!model.id.endsWith("*")) rows.set(model.id, model);
   for (const told of discovered) {
     if (!rows.has(told.id)) rows.set(told.id, { ...rowFor(provider, told.id), ...told });
   }

@@ -80,9 +80,16 @@ export class FakeClock implements Clock {
     }
   }
 
-  /** Waits until exactly `count` sleepers of `ms` are there; no time passes. */
+  /**
+   * Waits until exactly `count` sleepers of `ms` are there; no time passes.
+   * @throws Error if they are not within some seconds of real time
+   */
   async sleeping(ms: number, count: number): Promise<void> {
-    while ([...this.#timers].filter((timer) => timer.ms === ms).length !== count) await settle();
+    const limit = performance.now() + PATIENCE;
+    while ([...this.#timers].filter((timer) => timer.ms === ms).length !== count) {
+      if (performance.now() > limit) throw new Error(`Not ${count} sleep for ${ms} ms`);
+      await settle();
+    }
   }
 
   #add(ms: number, fire: () => void): Timer {

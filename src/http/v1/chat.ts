@@ -17,6 +17,7 @@ import {
   DONE,
   event,
   type ReplyHead,
+  splitForRelays,
   textUsage,
 } from "./chat_reply.ts";
 import {
@@ -169,7 +170,8 @@ function streamed(c: EdgeContext, edge: Edge, chat: Chat, prepared: Prepared): R
           onProgress: (share) => void out.write(progressComment(share)),
         });
         const { content, images } = await contentOf(c, chat, result);
-        await out.write(event(chunk.content(content)));
+        const pieces = isRelay(c) ? splitForRelays(content) : [content];
+        for (const piece of pieces) await out.write(event(chunk.content(piece)));
         if (images.length > 0) await out.write(event(chunk.images(images)));
         await out.write(chunk.end(chatUsage(result)).map(event).join("") + DONE);
       } catch (error) {
@@ -179,6 +181,11 @@ function streamed(c: EdgeContext, edge: Edge, chat: Chat, prepared: Prepared): R
       }
     },
   });
+}
+
+/** Relays written in Go speak with its own client, and some of them lose long lines; apps want a whole link at once. */
+function isRelay(c: EdgeContext): boolean {
+  return /^Go-http-client\b/.test(c.req.header("user-agent") ?? "");
 }
 
 function asNumber(value: unknown): number | undefined {
