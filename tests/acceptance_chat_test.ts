@@ -90,7 +90,7 @@ Deno.test("pictures beside the text come in a chunk of their own, since some rea
 
 Deno.test("an operator may have data URIs in the text: whole for apps, in short lines for relays", async () => {
   await using on = await stage({ file: { system: { chatImages: "data_uri" } } });
-  const body = { model: "mock-painter", messages: [user("a fox")], size: "512x512" };
+  const body = { model: "mock-painter", messages: [user("a fox")], size: "1024x1024", seed: 1 };
   const sent = async (headers: Record<string, string>) =>
     (await eventsOf(
       await on.send(PATH, { ...body, stream: true }, { key: "mock-demo", headers }),
@@ -351,7 +351,9 @@ Deno.test("streams pass proxies unbuffered and uncompressed", async () => {
 
 Deno.test("histories with many megabytes of pictures are read", async () => {
   await using on = await stage();
-  const uri = `${pictureUri(1)}${"A".repeat(4_000_000)}`;
+  const large = new Uint8Array(3_000_000);
+  large.set(bytesOf(pictureUri()));
+  const uri = `data:image/png;base64,${large.toBase64()}`;
   const messages = Array.from({ length: 10 }, () => [user("x"), assistant(`![a](${uri})`)]).flat();
   await contentOf(on, { model: MODEL, messages: [...messages, user("give it a hat")] });
   equal(on.openai.lastCall.path, "/v1/images/edits");

@@ -16,6 +16,8 @@ export type Mode = "backend" | "relay";
 export interface Stage extends AsyncDisposable {
   gateway: TestGateway;
   openai: OpenAiService;
+  /** The key that the gateway has of OpenAI. */
+  poolKey: string;
   /** Address with `/v1`. */
   baseURL: string;
   /** The key that a client of `mode` sends. */
@@ -51,6 +53,7 @@ export async function stage({ env, ...options }: GatewayOptions = {}): Promise<S
   return {
     gateway,
     openai,
+    poolKey,
     baseURL,
     key: (mode) => mode === "backend" ? CLIENT_KEY : ownKey,
     fetch: checked,

@@ -382,12 +382,6 @@ for (const fault of ["empty", "garbage", "truncated", "reset midway"] as const) 
   });
 }
 
-Deno.test("OpenAI's client asks once where some pictures of several were paid and the rest failed", async () => {
-  await using on = await stage({ env: { MAX_RETRIES: "0" } });
-  const asked = client(on, "relay", { apiKey: "mock-demo" }).images.generate({ prompt: "[empty] fox", n: 2 });
-  await rejects(asked, OpenAI.InternalServerError);
-});
-
 Deno.test("OpenAI's client does not repeat what the gateway itself has repeated", async () => {
   await using on = await stage({ env: { MAX_RETRIES: "2" } });
   on.openai.fail({ status: 503 }, 99);

@@ -89,7 +89,7 @@ Deno.test("each wish that is removed or changed is told, in the caller's spellin
       for (const wish of WISHES) {
         // `auto` asks for nothing, and an end user's id is nobody's loss.
         if (wanted[wish] === "auto" || wish === "user" || request[wish] === wanted[wish]) continue;
-        assert.ok(isTold(spellingOf(wish)), `${model.id}: ${wish} ${String(wanted[wish])}: ${notes}`);
+        assert.ok(isTold(spellingOf(wish)), `${model.id}: ${wish} ${JSON.stringify(wanted[wish])}: ${notes}`);
       }
       if (
         wanted.size && JSON.stringify(request.size) !== JSON.stringify(wanted.size) &&

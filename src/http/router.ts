@@ -1,13 +1,11 @@
 /** What is mounted where, and what every request passes on its way. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { getConnInfo } from "hono/deno";
-import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { Failed } from "../core/failure.ts";
 import { logger, withRequestId } from "../log/log.ts";
-import { identify } from "./auth.ts";
 import { addDocs } from "./docs.ts";
 import type { EdgeApp } from "./documented.ts";
 import type { Edge, EdgeContext, EdgeEnv } from "./edge.ts";
@@ -52,12 +50,6 @@ export function createRouter(edge: Edge): EdgeApp {
       );
     },
   }));
-  app.use("/v1/*", limited(edge));
-  // For all methods, because a handler of POST alone would make every path under /v1/ look like one that exists.
-  app.use("/v1/*", async (c, next) => {
-    if (c.req.method === "POST") c.set("identity", await identify(c.req.raw.headers, edge.auth));
-    await next();
-  });
   addImages(app, edge);
   addChat(app, edge);
   addModels(app, edge);
@@ -100,19 +92,6 @@ function allowingOrigins(edge: Edge) {
   });
   return function allowingOrigins(c: EdgeContext, next: () => Promise<void>) {
     return edge.settings().cors ? allowing(c, next) : next();
-  };
-}
-
-function limited(edge: Edge) {
-  return function limited(c: EdgeContext, next: () => Promise<void>) {
-    const maxSize = edge.settings().maxBodySize;
-    const onError = () => {
-      throw new HttpFault(413, {
-        message: `The body is larger than ${maxSize} bytes, which is the limit of this gateway`,
-        code: "body_too_large",
-      });
-    };
-    return bodyLimit({ maxSize, onError })(c, next);
   };
 }
 

@@ -41,7 +41,7 @@ export interface KeyLimits {
 
 /** Why no key could be given. */
 export type Shortage =
-  /** Keys are there, and busy: waiting helps. `freeAt` = when a limit of rate ends, where that is the reason. */
+  /** Keys are there, and busy: waiting helps. `freeAt` = when a limit of rate or a rest ends, where one does. */
   | { kind: "busy"; freeAt?: number }
   /** All rest. `until` = when the first comes back. */
   | { kind: "resting"; until: number; reason: string }
@@ -159,7 +159,7 @@ export class KeyPool {
       );
       if (allowedAt > now) {
         busy = true;
-        freeAt = Math.min(freeAt ?? Infinity, allowedAt);
+        freeAt = earliest(freeAt, allowedAt);
         continue;
       }
       if (entry.running >= limits.maxConcurrent) {
@@ -168,7 +168,8 @@ export class KeyPool {
       }
       return this.#hand(entry, now);
     }
-    if (busy) return { kind: "busy", freeAt };
+    // Whoever waits for a busy key is glad of one that comes back from a rest before.
+    if (busy) return { kind: "busy", freeAt: earliest(freeAt, resting?.until) };
     return resting ? { kind: "resting", ...resting } : { kind: "none" };
   }
 
@@ -297,6 +298,10 @@ function windowEnd(window: Window, length: number, limit: number | undefined, no
   return limit !== undefined && now < window.start + length && window.count >= limit
     ? window.start + length
     : 0;
+}
+
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? a ?? b : Math.min(a, b);
 }
 
 function count(window: Window, length: number, now: number): void {

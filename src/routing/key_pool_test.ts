@@ -137,6 +137,13 @@ Deno.test("of several keys at their limit, the first to be free is told", async 
   assert.deepEqual(shortage(pool), { kind: "busy", freeAt: start + MINUTE });
 });
 
+Deno.test("where one key is busy and another rests, the end of the rest is told", () => {
+  const all = setting(["a", "b"], { maxConcurrent: 1 });
+  fail(all, failure("rate_limited", { retryAfterMs: 7000 }));
+  assert.equal(taken(all.pool), "b");
+  assert.deepEqual(shortage(all.pool), { kind: "busy", freeAt: all.clock.now() + 7000 });
+});
+
 Deno.test("keys that were tried are not given again", () => {
   const { pool } = setting(["a", "b"]);
   assert.equal(taken(pool, "painter", new Set(["a"])), "b");

@@ -13,19 +13,20 @@ export interface Body {
 const LIMITS = { maxHeaderSize: 8 * 1024, maxParts: 200 };
 
 /**
- * Reads the body of a request. JSON is accepted under any text type, since `curl -d` sends it as a form.
- * @throws HttpFault 400 where it can't be read, 415 where its type is not known
+ * Reads the body of a request, up to `maxBytes`. JSON is accepted under any text type, since `curl -d` sends it as a form.
+ * @throws HttpFault 400 where it can't be read, 413 where it is too large, 415 where its type is not known
  */
-export async function readBody(request: Request): Promise<Body> {
+export async function readBody(request: Request, maxBytes: number): Promise<Body> {
   const type = (request.headers.get("content-type") ?? "").split(";")[0]!.trim().toLowerCase();
-  if (type === "multipart/form-data") return await readMultipart(request);
+  const body = limited(request, maxBytes);
+  if (type === "multipart/form-data") return await readMultipart(request, body);
   if (type !== "" && !/json$|^text\/plain$|^application\/x-www-form-urlencoded$/.test(type)) {
     throw new HttpFault(415, {
       message: `Content-Type ${type} is not understood: send application/json or multipart/form-data`,
       code: "unsupported_media_type",
     });
   }
-  const text = await request.text();
+  const text = await new Response(body).text();
   if (type === "application/x-www-form-urlencoded" && !/^\s*\{/.test(text)) {
     return { fields: collect(new URLSearchParams(text)), files: [] };
   }
@@ -46,16 +47,38 @@ function parseObject(text: string): Record<string, unknown> {
   throw new HttpFault(400, { message: "The body has to be a JSON object", code: "invalid_json" });
 }
 
-async function readMultipart(request: Request): Promise<Body> {
+/** The body as a stream that breaks off when it becomes too large, whatever length it claims. */
+function limited(request: Request, maxBytes: number): ReadableStream<Uint8Array> | null {
+  const tooLarge = new HttpFault(413, {
+    message: `The body is larger than ${maxBytes} bytes, which is the limit of this gateway`,
+    code: "body_too_large",
+  });
+  const length = request.headers.get("content-length");
+  if (length !== null && Number(length) > maxBytes) throw tooLarge;
+  // A length that is told is kept to by the server.
+  if (length !== null || !request.body) return request.body;
+  let seen = 0;
+  return request.body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        seen += chunk.length;
+        if (seen > maxBytes) controller.error(tooLarge);
+        else controller.enqueue(chunk);
+      },
+    }),
+  );
+}
+
+async function readMultipart(request: Request, body: ReadableStream<Uint8Array> | null): Promise<Body> {
   const boundary = getMultipartBoundary(request.headers.get("content-type") ?? "");
-  if (!boundary || !request.body) {
+  if (!boundary || !body) {
     throw new HttpFault(400, { message: "The form has no boundary or no body", code: "invalid_multipart" });
   }
   const texts: [string, string][] = [];
   const files: Body["files"] = [];
   try {
     for await (
-      const part of parseMultipartStream(request.body, {
+      const part of parseMultipartStream(body, {
         ...LIMITS,
         boundary,
         maxFileSize: Infinity,

@@ -7,7 +7,6 @@ import { documented, type EdgeApp, errorResponses } from "../documented.ts";
 import type { Edge, EdgeContext } from "../edge.ts";
 import { errorReply } from "../errors.ts";
 import { recognise } from "./background_tasks.ts";
-import { readBody } from "./body.ts";
 import { readMessages } from "./chat_messages.ts";
 import {
   caption,
@@ -30,6 +29,7 @@ import {
   prepare,
   type Prepared,
   progressComment,
+  readKnown,
   resultHeaders,
   run,
 } from "./endpoint.ts";
@@ -73,7 +73,7 @@ export function addChat(app: EdgeApp, edge: Edge): void {
 }
 
 async function handle(c: EdgeContext, edge: Edge): Promise<Response> {
-  const { fields: raw } = await readBody(c.req.raw);
+  const { fields: raw } = await readKnown(c, edge);
   // In chat, `response_format` is about text, and 0 pictures means that nobody counted.
   const { messages, response_format, ...rest } = raw;
   const fields = readFields({ ...rest, n: rest.n === 0 ? undefined : rest.n });

@@ -5,11 +5,12 @@ import type { Caller } from "../../gateway/caller.ts";
 import { CascadeFailed } from "../../gateway/cascade.ts";
 import type { Circumstances, Result } from "../../gateway/handle.ts";
 import type { Step } from "../../routing/plan.ts";
-import { callerOf } from "../auth.ts";
+import { callerOf, identify } from "../auth.ts";
 import type { Edge, EdgeContext } from "../edge.ts";
 import { errorReply } from "../errors.ts";
 import { heartbeat } from "../heartbeat.ts";
 import { ownPicture } from "../links.ts";
+import { type Body, readBody } from "./body.ts";
 import type { InputOptions } from "./inputs.ts";
 
 /** A request that was understood, with everything to run it. */
@@ -21,6 +22,12 @@ export interface Prepared {
 
 /** Used where a client wants a picture changed and gives no words. */
 export const NEUTRAL_PROMPT = "A variation of this image: same subject and style, with small differences";
+
+/** Reads the body of a caller whose key was looked at first: nobody else's is worth the memory. @throws HttpFault */
+export async function readKnown(c: EdgeContext, edge: Edge): Promise<Body> {
+  c.set("identity", await identify(c.req.raw.headers, edge.auth));
+  return await readBody(c.req.raw, edge.settings().maxBodySize);
+}
 
 /** Settles the caller and plans, so that whatever is wrong is told with its proper status. @throws Failed, HttpFault */
 export function prepare(c: EdgeContext, edge: Edge, request: ImageRequest): Prepared {

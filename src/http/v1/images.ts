@@ -6,7 +6,7 @@ import type { ImageRequest, Task } from "../../core/request.ts";
 import { documented, type EdgeApp, errorResponses } from "../documented.ts";
 import type { Edge, EdgeContext } from "../edge.ts";
 import { errorReply } from "../errors.ts";
-import { type Body, readBody } from "./body.ts";
+import type { Body } from "./body.ts";
 import { readMessages } from "./chat_messages.ts";
 import {
   eventStream,
@@ -18,6 +18,7 @@ import {
   prepare,
   type Prepared,
   progressComment,
+  readKnown,
   resultHeaders,
   run,
 } from "./endpoint.ts";
@@ -61,7 +62,7 @@ const SUMMARIES: Record<Endpoint, string> = {
 };
 
 async function handle(c: EdgeContext, edge: Edge, endpoint: Endpoint): Promise<Response> {
-  const body = await readBody(c.req.raw);
+  const body = await readKnown(c, edge);
   const fields = readFields(body.fields);
   const request = await readRequest(c, edge, endpoint, body, fields);
   const prepared = prepare(c, edge, request);
