@@ -1,5 +1,6 @@
 /** Serving: from the first line on the screen to the last running request. */
 import type { App } from "./app.ts";
+import { listen } from "./http/server.ts";
 import { logger } from "./log/log.ts";
 import { VERSION } from "./version.ts";
 
@@ -8,24 +9,13 @@ const log = logger("server");
 /** Serves `app` until SIGTERM or SIGINT, then lets running requests finish within their grace. */
 export async function serve(app: App): Promise<void> {
   const { host, port } = app.settings.current.system;
-  const connections = new AbortController();
-  const server = Deno.serve(
-    {
-      hostname: host,
-      port,
-      signal: connections.signal,
-      onListen: ({ port }) => greet(app, port),
-      onError: failed,
-    },
-    (request, info) => app.http.fetch(request, info),
-  );
+  const server = await listen(app.http, { host, port });
+  greet(app, server.port);
   await stopSignal();
   app.drain();
   const grace = app.settings.current.system.shutdownGrace;
   log.info("Stopping: running requests have {grace} ms to finish", { grace });
-  const timer = setTimeout(() => connections.abort(), grace);
-  await server.shutdown();
-  clearTimeout(timer);
+  await server.shutdown(grace);
 }
 
 /** The one block that is shown at the start. */
@@ -43,11 +33,6 @@ function greet(app: App, port: number): void {
     `  storage    ${storage.target}`,
   ];
   console.log(lines.join("\n"));
-}
-
-function failed(error: unknown): Response {
-  log.error("Failed unexpectedly: {error}", { error });
-  return new Response(null, { status: 500 });
 }
 
 function stopSignal(): Promise<void> {

@@ -67,6 +67,17 @@ Deno.test("an img-router file may lack any of its members", () => {
   }
 });
 
+Deno.test("a map of Spaces holds addresses, and an empty one is none", async () => {
+  await using place = await scratch();
+  const hfModelMap = { painter: { main: "https://user-space.hf.space", backup: "" } };
+  await place.write({ hfModelMap });
+  assert.deepEqual((await place.loaded()).config.hfModelMap, hfModelMap);
+  await place.write({ hfModelMap: { painter: { main: "user/space" } } });
+  const result = await place.load();
+  assert.ok(!result.ok);
+  assert.deepEqual(result.faults.map(({ path }) => path), ["hfModelMap.painter.main"]);
+});
+
 Deno.test("a chosen body limit counts, also the one that img-router wrote, if it comes from the environment", async () => {
   await using place = await scratch();
   await place.write({ system: { maxBodySize: 1000 } });

@@ -47,7 +47,7 @@ export function configSchema(providers: readonly ProviderIdentity[]) {
       secret: true,
       expected: "an object with a list of keys for each provider",
     }),
-    hfModelMap: z.record(z.string(), spacesSchema()).default({}).register(abouts, {
+    hfModelMap: z.record(z.string(), spacesSchema().nullable()).default({}).register(abouts, {
       title: "Spaces by model",
       description: "Addresses of Hugging Face Spaces by model id; backup is asked where main fails.",
       expected: "an object with main and backup, http:// or https:// addresses, for each model",

@@ -14,6 +14,8 @@ export interface Model<T extends Task = Task> {
   id: string;
   /** The listed model whose limits it was given, where it is not listed itself. */
   like?: string;
+  /** Ids of the same model at other addresses of its provider; they are taken and not listed. */
+  namesakes?: readonly string[];
   tasks: readonly T[];
   /** Images one call can give. Default 1; more are made by several calls. */
   maxImages?: number;
@@ -185,7 +187,7 @@ export type DiscoveredModel = { id: string } & Partial<Model>;
 /** What the configuration says of where models are served, outside of the providers' own settings. */
 export interface ServedModels {
   /** Addresses of Spaces by model, as img-router has them; an empty text is none. */
-  hfModelMap: Readonly<Record<string, { main?: string | null; backup?: string | null }>>;
+  hfModelMap: Readonly<Record<string, { main?: string | null; backup?: string | null } | null>>;
 }
 
 /** How a provider's keys look and travel. */
@@ -222,6 +224,8 @@ export interface Provider {
   /** Ids that are not listed and are passed on all the same, with the limits of the listed model `like`. */
   unlisted?: { pattern: RegExp; like: string };
   operations: Partial<Record<Task, Operation>>;
+  /** How many images one call gives, where that depends on the request and not on the model alone. */
+  imagesPerCall?(request: ImageRequest, model: Model): number | undefined;
   /** Default: read by status alone. */
   failures?: readonly FailureRow[];
   /** Hosts besides that of the base address to which the key may go: `host` or `*.domain`. */

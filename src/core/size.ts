@@ -12,6 +12,8 @@ export type SizeRule =
     edge?: readonly [number, number];
     pixels?: readonly [number, number];
     maxRatio?: number;
+    /** Sizes that are recommended, each `WxH`: taken for a shape alone, and where a size is not allowed as it is. */
+    preferred?: readonly string[];
   }
   /** A shape such as `16:9`, from a list; the model chooses the pixels. */
   | { kind: "ratios"; ratios: readonly string[] }
@@ -52,13 +54,27 @@ export function sizeOfRatio(ratio: number, rule: SizeRule, pixels = 1024 * 1024)
     width: Math.max(1, Math.round(Math.sqrt(pixels * ratio))),
     height: Math.max(1, Math.round(Math.sqrt(pixels / ratio))),
   };
-  return nearestSize(wanted, rule);
+  return preferredOf(wanted, rule) ?? nearestSize(wanted, rule);
 }
 
 /** The entry of `ratios` nearest in shape to `ratio` (width / height). */
 export function nearestRatio(ratio: number, ratios: readonly string[]): string {
   return nearest(ratios, (text) => Math.abs(Math.log(ratio / parseRatio(text)!)));
 }
+
+/** The recommended size of the shape of `wanted`, if there is one. */
+function preferredOf(wanted: Size, rule: SizeRule): Size | undefined {
+  if (rule.kind !== "free" || !rule.preferred) return undefined;
+  const shape = wanted.width / wanted.height;
+  const alike = rule.preferred.filter((text) => {
+    const { width, height } = parseSize(text)!;
+    return Math.abs(Math.log(width / height / shape)) <= SAME_SHAPE;
+  });
+  return alike.length > 0 ? nearestListed(wanted, alike) : undefined;
+}
+
+/** By how much shapes may differ and still count as one, as a logarithm: 1792x1024 is what some call 16:9. */
+const SAME_SHAPE = 0.025;
 
 function nearestListed(wanted: Size, sizes: readonly string[]): Size {
   const area = (size: Size) => size.width * size.height;
@@ -86,6 +102,8 @@ function nearestFree(wanted: Size, rule: Extract<SizeRule, { kind: "free" }>): S
     size.width * size.height >= pixels[0] && size.width * size.height <= pixels[1] &&
     Math.max(size.width / size.height, size.height / size.width) <= maxRatio + 1e-9;
   if (isOnGrid(wanted, multipleOf, least, most) && allowed(wanted)) return wanted;
+  const preferred = preferredOf(wanted, rule);
+  if (preferred) return preferred;
   const width = Math.sqrt(area * shape);
   const height = Math.sqrt(area / shape);
   const near = (edge: number) => around(edge, multipleOf, least, most);

@@ -94,7 +94,9 @@ export async function cascade(
   for (let turn = 1; round.length > 0; turn++) {
     const again: Step[] = [];
     for (const step of round) {
-      const failure = await walk.fill(step);
+      let failure = await walk.fill(step);
+      // A good reply may hold fewer than were asked for, such as the harmless ones alone, but at least one.
+      while (!failure && walk.missing > 0) failure = await walk.fill(step);
       if (walk.missing === 0) return walk.gathered;
       if (!failure) continue;
       const { next, again: mayAskAgain } = CONSEQUENCES[failure.kind];
@@ -149,7 +151,8 @@ class Walk {
     const { health, clock, keys, signal } = this.options;
     if (health && !health.allows(step.name, clock.now())) return this.#skip(step);
     health?.asked(step.name);
-    const calls = split(this.missing, step.route.model.maxImages ?? 1);
+    const { provider, model } = step.route;
+    const calls = split(this.missing, provider.imagesPerCall?.(step.request, model) ?? model.maxImages ?? 1);
     const stop = new AbortController();
     const stopSignal = AbortSignal.any([signal, stop.signal]);
     let left: Failure | undefined;

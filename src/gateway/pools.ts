@@ -179,7 +179,8 @@ export class Pools implements AsyncDisposable {
   /** The entry without a key: of a provider that needs none, or of models that can do without while there is none. */
   #keyless(provider: Provider, keys: readonly PoolKey[]): PoolKey[] {
     const models = this.options.keylessModels?.(provider) ?? [];
-    const isLeft = models.length > 0 && !keys.some((key) => key.enabled);
+    const isSomewhere = (provider.baseUrl ?? this.options.settings(provider).baseUrl) !== undefined;
+    const isLeft = isSomewhere && models.length > 0 && !keys.some((key) => key.enabled);
     if (!provider.keyless && !isLeft) return [];
     return [this.#given(provider, {
       id: keylessId(provider),

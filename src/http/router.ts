@@ -1,6 +1,6 @@
 /** What is mounted where, and what every request passes on its way. */
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { getConnInfo } from "hono/deno";
+import { getConnInfo } from "@hono/node-server/conninfo";
 import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
@@ -96,10 +96,8 @@ function allowingOrigins(edge: Edge) {
 }
 
 function peerOf(c: EdgeContext): string | undefined {
-  // Absent where the app is called without a server, as tests do.
-  return c.env === undefined || !("remoteAddr" in (c.env as object))
-    ? undefined
-    : getConnInfo(c).remote.address;
+  // Absent where the app is called without a server, as tests may do.
+  return c.env !== undefined && "incoming" in (c.env as object) ? getConnInfo(c).remote.address : undefined;
 }
 
 const HINTS: [pattern: RegExp, hint: string][] = [

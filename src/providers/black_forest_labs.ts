@@ -175,7 +175,7 @@ async function submit(request: ImageRequest, call: Call): Promise<Ticket> {
     raw: request.style === undefined ? undefined : request.style === "natural",
     // From 0, strict, to 5; 6 is known to the older models alone.
     safety_tolerance: request.moderation === "low" ? 5 : undefined,
-    output_format: request.outputFormat === "webp" && !endpoint.webp ? "png" : request.outputFormat,
+    output_format: formatOf(request, endpoint, call),
     ...request.providerParams,
   }, json(Submitted));
   return { id, url: polling_url ?? undefined, costUsd: typeof cost === "number" ? cost / 100 : undefined };
@@ -264,6 +264,12 @@ async function sizeOf(
   };
 }
 
+function formatOf({ outputFormat, model }: ImageRequest, { webp }: Endpoint, call: Call): string | undefined {
+  if (outputFormat !== "webp" || webp) return outputFormat;
+  call.note(`output_format: ${model} makes no webp, png was used`);
+  return "png";
+}
+
 /** Pixels that can be added on one side. */
 const MOST_ADDED = 2048;
 
@@ -299,6 +305,6 @@ const Result = z.object({
     prompt: z.string().nullish(),
   }).nullish(),
   progress: z.number().nullish().catch(undefined),
-  details: z.unknown(),
-  error: z.unknown(),
+  details: z.unknown().optional(),
+  error: z.unknown().optional(),
 });

@@ -65,8 +65,8 @@ export interface ErrorBody {
 }
 
 /**
- * Looks into an error body: `{error: {message, code, type, param}}`, the same in a one-element array,
- * `{error: "text", message}`, `{message}`, `{detail}`, FastAPI's `{detail: [{loc, msg}]}`, Google's
+ * Looks into an error body: `{error: {message, code, type, param}}`, the same as `errors` or in a one-element array,
+ * `{error: "text", message}`, `{message}`, `{detail}`, `{description, code}`, FastAPI's `{detail: [{loc, msg}]}`, Google's
  * `{error: {message, status, details}}`, Replicate's `{detail, invalid_fields}`, or plain text; messages are cut at 500 characters.
  */
 export function readErrorBody(body: string): ErrorBody {
@@ -78,19 +78,25 @@ export function readErrorBody(body: string): ErrorBody {
   }
   if (Array.isArray(json)) json = json[0];
   const outer = isRecord(json) ? json : {};
-  const inner = isRecord(outer.error) ? outer.error : outer;
+  const inner = isRecord(outer.error) ? outer.error : isRecord(outer.errors) ? outer.errors : outer;
   const invalid = invalidField(outer.detail);
   const rpc = readRpcDetails(inner.details);
   const status = typeof inner.status === "string" && inner !== outer ? inner.status : undefined;
-  const message = [invalid?.message, inner.message, outer.message, outer.error, outer.detail].find((part) =>
-    typeof part === "string"
-  );
+  const message = [
+    invalid?.message,
+    inner.message,
+    outer.message,
+    outer.error,
+    outer.detail,
+    outer.description,
+  ].find((part) => typeof part === "string");
   const seconds = Number(inner.retry_after ?? outer.retry_after ?? NaN);
   return {
     message: ((message as string | undefined) ?? body).slice(0, 500),
     code: rpc.code ?? status ?? textOf(inner.code) ?? textOf(outer.code),
     type: textOf(inner.type) ?? status,
-    param: textOf(inner.param) ?? rpc.param ?? invalid?.param ?? invalidInput(outer.invalid_fields),
+    param: textOf(inner.param) ?? rpc.param ?? invalid?.param ?? invalidInput(outer.invalid_fields) ??
+      flattened(inner.details),
     waitMs: rpc.waitMs ?? (seconds >= 0 ? seconds * 1000 : undefined),
   };
 }
@@ -99,7 +105,9 @@ export function readErrorBody(body: string): ErrorBody {
 function invalidField(detail: unknown): { message: string; param?: string } | undefined {
   const [first] = Array.isArray(detail) ? detail : [];
   if (!isRecord(first) || typeof first.msg !== "string") return undefined;
-  const place = Array.isArray(first.loc) ? first.loc.filter((part) => part !== "body").join(".") : "";
+  const place = Array.isArray(first.loc)
+    ? first.loc.filter((part) => part !== "body" && part !== "query").join(".")
+    : "";
   return place ? { message: `${place}: ${first.msg}`, param: place } : { message: first.msg };
 }
 
@@ -107,6 +115,12 @@ function invalidField(detail: unknown): { message: string; param?: string } | un
 function invalidInput(fields: unknown): string | undefined {
   const [first] = Array.isArray(fields) ? fields : [];
   return isRecord(first) ? textOf(first.field)?.replace(/^input\./, "") : undefined;
+}
+
+/** The first field in what zod calls a flattened error: `{details: {fieldErrors: {size: ["…"]}}}`. */
+function flattened(details: unknown): string | undefined {
+  const fields = isRecord(details) ? details.fieldErrors : undefined;
+  return isRecord(fields) ? Object.keys(fields)[0] : undefined;
 }
 
 function readWait(headers: Headers | undefined, said: ErrorBody, now: number): number | undefined {

@@ -21,6 +21,8 @@ export interface Wire {
   count?: string;
   /** The inputs that say size or shape. */
   shape?: (request: ImageRequest) => Record<string, unknown>;
+  /** Whether an edit has the size of its input, whatever is asked for. */
+  keepsSize?: boolean;
   /** Takes one image. A model that has `images`, too, gets one image here and several there. */
   image?: string;
   /** Takes a list of images. */
@@ -47,10 +49,12 @@ export async function inputsOf(
   call: Call,
   send: (media: Media) => string | Promise<string>,
 ): Promise<Record<string, unknown>> {
+  const keepsSize = wire.keepsSize && request.inputs.length > 0;
+  if (keepsSize && request.size) call.note(`size: ${request.model} keeps that of the input image`);
   const inputs: Record<string, unknown> = {
     prompt: request.prompt,
     ...wire.always,
-    ...wire.shape?.(request),
+    ...keepsSize ? {} : wire.shape?.(request),
   };
   if (wire.count) inputs[wire.count] = request.n ?? 1;
   for (const [wish, input] of Object.entries(wire.wishes ?? {}) as [keyof Inputs, Input][]) {

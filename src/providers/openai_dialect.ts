@@ -53,7 +53,8 @@ function streams(request: ImageRequest, dialect: Dialect): boolean {
   return Boolean(dialect.streams) && request.partialImages > 0;
 }
 
-function fieldsOf(request: ImageRequest, dialect: Dialect): Record<string, unknown> {
+/** The JSON body of a generation, without `providerParams`. */
+export function fieldsOf(request: ImageRequest, dialect: Dialect): Record<string, unknown> {
   const { fields = {}, responseFormat, sendsCount = true } = dialect;
   const body: Record<string, unknown> = { model: request.model, prompt: request.prompt };
   if (sendsCount) body.n = request.n ?? 1;
@@ -67,7 +68,8 @@ function fieldsOf(request: ImageRequest, dialect: Dialect): Record<string, unkno
   return body;
 }
 
-async function formOf(request: ImageRequest, call: Call, dialect: Dialect): Promise<FormData> {
+/** The form of an edit, `providerParams` and all. */
+export async function formOf(request: ImageRequest, call: Call, dialect: Dialect): Promise<FormData> {
   const { imagePart = (count) => count === 1 ? "image" : "image[]" } = dialect;
   const form = new FormData();
   for (const [name, value] of Object.entries({ ...fieldsOf(request, dialect), ...request.providerParams })) {

@@ -7,12 +7,30 @@ import { blackForestLabs } from "./black_forest_labs.ts";
 import { doubao } from "./doubao.ts";
 import { gemini } from "./gemini.ts";
 import { gitee } from "./gitee.ts";
+import { huggingFace } from "./hugging_face/mod.ts";
+import { modal } from "./modal.ts";
 import { mock } from "./mock.ts";
+import { modelScope } from "./model_scope.ts";
 import { newApi } from "./new_api.ts";
 import { openAi } from "./openai.ts";
+import { replicate } from "./replicate.ts";
+import { runPod } from "./runpod.ts";
 
 /** Every provider; a key belongs to the first whose shape it has. */
-export const PROVIDERS: readonly Provider[] = [mock, gemini, blackForestLabs, doubao, newApi, openAi, gitee];
+export const PROVIDERS: readonly Provider[] = [
+  mock,
+  huggingFace,
+  modelScope,
+  replicate,
+  runPod,
+  gemini,
+  blackForestLabs,
+  doubao,
+  newApi,
+  openAi,
+  modal,
+  gitee,
+];
 
 /** Finds a provider by its name or an alias, in any case. */
 export function findProvider(name: string): Provider | undefined {

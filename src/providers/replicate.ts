@@ -83,7 +83,10 @@ async function submit(request: ImageRequest, call: Call): Promise<Ticket | Made>
 /** Asked under the configured address rather than at `urls.get`, so that a relay before Replicate stays in between. */
 function check({ id }: Ticket, call: Call): Promise<JobState> {
   return call.get(`predictions/${encodeURIComponent(id)}`, async (response): Promise<JobState> => {
-    if (response.status === 404) return { state: "unknown", message: "the prediction is not known any more" };
+    if (response.status === 404) {
+      await response.body?.cancel();
+      return { state: "unknown", message: "the prediction is not known any more" };
+    }
     return stateOf(await json(Prediction)(response), call);
   }, { accepts: [404] });
 }
@@ -148,7 +151,7 @@ function shareOf(logs: string | null | undefined): number | undefined {
 const Prediction = z.object({
   id: z.string(),
   status: z.string(),
-  output: z.unknown(),
+  output: z.unknown().optional(),
   error: z.string().nullish().catch(undefined),
   logs: z.string().nullish().catch(undefined),
 });

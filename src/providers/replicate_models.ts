@@ -35,10 +35,8 @@ const QUARTERS = Object.fromEntries(
   }),
 );
 
-/** Edits keep the shape of their input. */
-function byFlux1Size({ size, inputs }: ImageRequest): Record<string, unknown> {
-  if (!size || inputs.length > 0) return {};
-  const text = sizeText(size);
+function byFlux1Size({ size }: ImageRequest): Record<string, unknown> {
+  const text = size ? sizeText(size) : "";
   const aspect_ratio = FLUX_1_SIZES[text] ?? QUARTERS[text];
   if (!aspect_ratio) return {};
   return { aspect_ratio, megapixels: text in QUARTERS ? "0.25" : "1" };
@@ -99,6 +97,7 @@ export const REPLICATE_MODELS: readonly ReplicateModel[] = [
     wire: {
       ...flux1Wire,
       image: "image",
+      keepsSize: true,
       wishes: {
         seed: "seed",
         steps: stepsTo(50),
@@ -153,7 +152,12 @@ export const REPLICATE_MODELS: readonly ReplicateModel[] = [
       count: "num_outputs",
       image: "image",
       mask: "mask",
-      wishes: { seed: "seed", steps: stepsTo(50), guidance: "guidance", ...QUALITY },
+      wishes: {
+        seed: "seed",
+        steps: stepsTo(50),
+        guidance: { name: "guidance", least: 0, most: 100 },
+        ...QUALITY,
+      },
       format: ANY_FORMAT,
       // Without it the result is always of one megapixel.
       always: { megapixels: "match_input" },
@@ -167,7 +171,11 @@ export const REPLICATE_MODELS: readonly ReplicateModel[] = [
     wire: {
       image: "image",
       mask: "mask",
-      wishes: { seed: "seed", steps: "steps", guidance: "guidance" },
+      wishes: {
+        seed: "seed",
+        steps: { name: "steps", least: 15, most: 50 },
+        guidance: { name: "guidance", least: 1.5, most: 100 },
+      },
       format: PNG_JPG,
     },
   }),
@@ -183,6 +191,7 @@ export const REPLICATE_MODELS: readonly ReplicateModel[] = [
       image: "image",
       mask: "mask",
       shape: byPixels,
+      keepsSize: true,
       wishes: {
         seed: "seed",
         negativePrompt: "negative_prompt",

@@ -225,10 +225,15 @@ function listModels(
 }
 
 /** A row for an id that is not registered, with the limits of the model it is like. */
-function rowFor(provider: Provider, id: string, like = provider.unlisted?.like): Model {
-  const { prices: _theirs, rating: _ofIt, ...limits } = provider.models.find((model) => model.id === like) ??
-    provider.models[0]!;
+function rowFor(provider: Provider, id: string, like = likeOf(provider, id)): Model {
+  const { prices: _theirs, rating: _ofIt, namesakes: _others, ...limits } =
+    provider.models.find((model) => model.id === like) ??
+      provider.models[0]!;
   return { ...limits, id, like: limits.id };
+}
+
+function likeOf({ models, unlisted }: Provider, id: string): string | undefined {
+  return models.find((model) => model.namesakes?.includes(id))?.id ?? unlisted?.like;
 }
 
 function aliasesOf(settings: TaskSettings): string[] {

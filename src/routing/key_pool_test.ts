@@ -183,6 +183,22 @@ Deno.test("a limit of rate rests the key for that model alone", async () => {
   assert.equal(taken(all.pool), "a");
 });
 
+Deno.test("an allowance of some models leaves the key to the others, and comes back when the service says", async () => {
+  const all = setting(["a"]);
+  fail(all, failure("out_of_credit", { modelOnly: true, retryAfterMs: 90 * MINUTE }));
+  assert.equal(taken(all.pool), "resting");
+  assert.equal(taken(all.pool, "sketcher"), "a");
+  await all.clock.pass(90 * MINUTE);
+  assert.equal(taken(all.pool), "a");
+});
+
+Deno.test("an account without credit rests as long as it usually does, whatever short wait is told with it", () => {
+  const all = setting(["a"]);
+  fail(all, failure("out_of_credit", { retryAfterMs: 20 * SECOND }));
+  const { kind, until } = shortage(all.pool) as { kind: string; until: number };
+  assert.deepEqual([kind, until], ["resting", all.clock.now() + HOUR]);
+});
+
 Deno.test("retry-after is honoured to the millisecond", async () => {
   const all = setting(["a"]);
   fail(all, failure("rate_limited", { retryAfterMs: 37_123 }));

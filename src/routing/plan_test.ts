@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Failed } from "../core/failure.ts";
 import { Media } from "../core/media.ts";
-import { canDo, operationOf } from "../core/provider.ts";
+import { canDo, operationOf, type Provider } from "../core/provider.ts";
 import { type ImageRequest, TASKS } from "../core/request.ts";
 import { findProvider, PROVIDERS } from "../providers/registry.ts";
 import { imageRequest } from "../testing/image_request.ts";
@@ -80,6 +80,35 @@ Deno.test("an id with a slash of its own stays as it is", () => {
     "Relay/studio/painter",
   ]);
   assert.deepEqual(planned({ model: "relay/some/thing" }, planning([studio, relay])), ["Relay/some/thing"]);
+});
+
+Deno.test("a provider's name before the slash says more than another provider's pattern", () => {
+  const anything = provider("Anything", [model("base")], {
+    unlisted: { pattern: /^\w+\/\w+/, like: "base" },
+  });
+  const options = planning([studio, anything]);
+  assert.deepEqual(planned({ model: "studio/painter" }, options), ["Studio/painter"]);
+  assert.deepEqual(planned({ model: "owner/painting" }, options), ["Anything/owner/painting"]);
+});
+
+Deno.test("an id that only a pattern knows is unknown where no key is there for it", () => {
+  const anything = provider("Anything", [model("base")], {
+    unlisted: { pattern: /^\w+\/\w+/, like: "base" },
+  });
+  const options = planning([studio, anything], { isUsable: (provider) => provider === studio });
+  assert.deepEqual(planned({ model: "owner/painting" }, options), ["Studio/painter"]);
+});
+
+Deno.test("who is called without a key is asked last of all, by name, unless the owner chose its model", () => {
+  const open = provider("Open", [model("painter"), model("doodle")]);
+  const isAnonymous = (provider: Provider) => provider === open;
+  const options = planning([open, shop], { isAnonymous });
+  assert.deepEqual(planned({ model: "painter" }, options), ["Shop/painter"]);
+  assert.deepEqual(planned({ model: "doodle" }, options), ["Open/doodle"]);
+  assert.deepEqual(planned({ model: "auto" }, options), ["Shop/painter"]);
+  assert.equal(failed({ model: "auto" }, planning([open], { isAnonymous })).code, "no_provider");
+  const chosen = planning([open], { isAnonymous, settings: { Open: { text: { model: "doodle" } } } });
+  assert.deepEqual(planned({ model: "auto" }, chosen), ["Open/doodle"]);
 });
 
 Deno.test("provider/model with a model that is not there is unknown, whatever the setting", () => {

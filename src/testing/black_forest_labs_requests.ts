@@ -150,8 +150,11 @@ interface Read extends Partial<Size> {
   mask?: Size;
 }
 
-/** Reads a call to an endpoint; `undefined` where there is none of that name. @throws Refusal */
-export function readFluxRequest(endpoint: string, json: unknown): FluxRequest | undefined {
+/**
+ * Reads a call to an endpoint; `undefined` where there is none of that name.
+ * @param chance the seed where none is given. @throws Refusal
+ */
+export function readFluxRequest(endpoint: string, json: unknown, chance: number): FluxRequest | undefined {
   const schema = ENDPOINTS[endpoint];
   if (!schema) return undefined;
   const body = strictly(schema, json, refuse) as Read;
@@ -168,7 +171,7 @@ export function readFluxRequest(endpoint: string, json: unknown): FluxRequest | 
   }
   return {
     prompt: body.prompt ?? "",
-    seed: body.seed ?? 42,
+    seed: body.seed ?? chance,
     format: body.output_format ?? "jpeg",
     width,
     height,

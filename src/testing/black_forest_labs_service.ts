@@ -94,7 +94,7 @@ export class BlackForestLabsService extends ScriptedService {
   }
 
   #submit({ key, json }: RecordedCall, endpoint: string): Reply {
-    const request = readFluxRequest(endpoint, json ?? {});
+    const request = readFluxRequest(endpoint, json ?? {}, this.#jobs.size + 1);
     if (!request) throw this.refuseCall("unknown path");
     const id = `00000000-0000-4000-8000-${(this.#jobs.size + 1).toString(16).padStart(12, "0")}`;
     const script = /forbidden/i.test(request.prompt)
@@ -106,6 +106,7 @@ export class BlackForestLabsService extends ScriptedService {
     this.#jobs.set(id, { ...script, id, key, request, asked: 0 });
     const megapixels = request.width * request.height / 1e6;
     return {
+      empty: { id: null },
       json: {
         id,
         polling_url: `${this.origin}/eu/v1/get_result?id=${id}`,

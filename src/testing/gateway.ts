@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { type App, createApp, IDENTITIES } from "../app.ts";
 import { loadConfig } from "../config/load.ts";
+import { listen } from "../http/server.ts";
 import type { Clock, Dice } from "../core/clock.ts";
 
 /** What a test may choose. */
@@ -41,11 +42,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   if (!loaded.ok) throw new Error(`Cannot start: ${JSON.stringify(loaded.faults)}`);
   const app = await createApp({ loaded, clock: options.clock, dice: options.dice });
   if ("faults" in app) throw new Error(`Cannot start: ${JSON.stringify(app.faults)}`);
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
-    (request, info) => app.http.fetch(request, info),
-  );
-  const url = `http://127.0.0.1:${server.addr.port}`;
+  const server = await listen(app.http, { host: "127.0.0.1", port: 0 });
+  const url = `http://127.0.0.1:${server.port}`;
   let stopping: Promise<void> | undefined;
   const stop = () => stopping ??= server.shutdown().then(() => app[Symbol.asyncDispose]());
   return {

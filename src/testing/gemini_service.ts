@@ -74,6 +74,7 @@ export class GeminiService extends ScriptedService {
     }
     const tokens = tokensOf(request);
     return {
+      empty: { candidates: [{ content: { role: "model" }, finishReason: "NO_IMAGE", index: 0 }], ...facts },
       json: {
         candidates: [{ content: { role: "model", parts }, finishReason: "STOP", index: 0 }],
         usageMetadata: {

@@ -35,7 +35,10 @@ export async function record(request: Request): Promise<{ call: RecordedCall; re
   const bytes = await request.bytes();
   const type = headers.get("content-type") ?? "";
   try {
-    if (type.startsWith("application/json")) call.json = JSON.parse(new TextDecoder().decode(bytes));
+    // Some clients name a type though they send nothing.
+    if (type.startsWith("application/json") && bytes.length > 0) {
+      call.json = JSON.parse(new TextDecoder().decode(bytes));
+    }
     if (type.startsWith("multipart/form-data")) {
       call.form = await new Response(bytes, { headers: { "content-type": type } }).formData();
     }

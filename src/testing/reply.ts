@@ -5,9 +5,14 @@ export interface Reply {
   /** 200, unless told otherwise. */
   status?: number;
   headers?: Record<string, string>;
+  /** Sent as it is where it is a text and the headers name a type of text. */
   json?: unknown;
   events?: ServerEvent[];
+  /** Tears the events into pieces of so many bytes, as networks do. */
+  pieceBytes?: number;
   file?: { bytes: Uint8Array<ArrayBuffer>; type: string };
+  /** The JSON of the same answer without an image; by default its `data` is empty then. */
+  empty?: unknown;
 }
 
 /** One server-sent event; data that is text goes out as it is, anything else as JSON. */
@@ -78,18 +83,26 @@ export function spoil(reply: Reply, fault?: Fault): WireReply {
   return wire;
 }
 
-function onWire({ status = 200, headers = {}, json, events, file }: Reply): WireReply {
+function onWire({ status = 200, headers = {}, json, events, pieceBytes, file }: Reply): WireReply {
   const wire = { status, headers, breaksOff: false };
-  if (events) return { ...wire, type: "text/event-stream", frames: events.map(eventFrame) };
+  if (events) {
+    const frames = events.map(eventFrame);
+    return { ...wire, type: "text/event-stream", frames: pieceBytes ? torn(frames, pieceBytes) : frames };
+  }
   if (file) return { ...wire, type: file.type, frames: [file.bytes] };
   return {
     ...wire,
     type: "application/json",
-    frames: [encode(json === undefined ? "" : JSON.stringify(json))],
+    frames: [encode(json === undefined ? "" : isText(json, headers) ? json : JSON.stringify(json))],
   };
 }
 
+function isText(json: unknown, headers: Record<string, string>): json is string {
+  return typeof json === "string" && headers["content-type"]?.startsWith("text/") === true;
+}
+
 function withoutImages(reply: Reply): Reply {
+  if (reply.empty !== undefined) return { ...reply, json: reply.empty };
   if (reply.events) return { ...reply, events: [] };
   return { ...reply, json: { ...(reply.json as Record<string, unknown>), data: [] } };
 }
@@ -97,6 +110,16 @@ function withoutImages(reply: Reply): Reply {
 function eventFrame({ event, data }: ServerEvent): Frame {
   const text = typeof data === "string" ? data : JSON.stringify(data);
   return encode(`${event ? `event: ${event}\n` : ""}data: ${text}\n\n`);
+}
+
+/** The same bytes, cut where nobody would cut them. */
+function torn(frames: Frame[], pieceBytes: number): Frame[] {
+  return frames.flatMap((frame) =>
+    Array.from(
+      { length: Math.ceil(frame.length / pieceBytes) },
+      (_, index) => frame.slice(index * pieceBytes, (index + 1) * pieceBytes),
+    )
+  );
 }
 
 /** The first half: of the events, or of the bytes where there is but one frame. */

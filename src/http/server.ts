@@ -1,0 +1,51 @@
+/**
+ * The listening socket, over node:http. Deno's own server does not notice that a client hung up once the body
+ * of its request came in more than one piece, and then goes on paying for pictures that nobody waits for.
+ */
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import type { EdgeApp } from "./documented.ts";
+
+const SWEEP_EVERY = 20;
+
+/** A server that takes requests. */
+export interface Listening {
+  port: number;
+  /** Takes no new connections, and resolves when the running requests have ended, or are cut off after `graceMs`. */
+  shutdown(graceMs?: number): Promise<void>;
+}
+
+/** Serves `app`. @throws Error if the address can't be listened on */
+export async function listen(
+  app: EdgeApp,
+  { host, port }: { host: string; port: number },
+): Promise<Listening> {
+  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const running = new Set<ServerResponse>();
+  const server = createServer((request, response) => {
+    running.add(response);
+    for (const end of ["finish", "close"]) response.once(end, () => running.delete(response));
+    void answer(request, response);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    shutdown: (graceMs) =>
+      new Promise((resolve) => {
+        const timer = graceMs === undefined
+          ? undefined
+          : setTimeout(() => server.closeAllConnections(), graceMs);
+        // Clients keep connections open after their last reply, some in the middle of it; nobody waits for those.
+        const sweep = setInterval(() => running.size === 0 && server.closeAllConnections(), SWEEP_EVERY);
+        server.close(() => {
+          clearTimeout(timer);
+          clearInterval(sweep);
+          resolve();
+        });
+      }),
+  };
+}
