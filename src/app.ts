@@ -58,7 +58,7 @@ export interface App extends AsyncDisposable {
   reload: () => Promise<void>;
   /** Tells load balancers to send nothing more. */
   drain: () => void;
-  /** Resolves when everything that was begun is written. */
+  /** Resolves when the requests that run now have ended, and what they made is written. */
   settled: () => Promise<void>;
 }
 
@@ -260,6 +260,10 @@ export async function createApp(
     report("prune the history"),
   );
 
+  const settled = async () => {
+    await gateway.settled();
+    await pictures.settled();
+  };
   const resources = undo.move();
   return {
     http,
@@ -272,11 +276,11 @@ export async function createApp(
     drain: () => {
       stopping = true;
     },
-    settled: () => pictures.settled(),
+    settled,
     [Symbol.asyncDispose]: async () => {
       stopping = true;
       background.abort();
-      await pictures.settled();
+      await settled();
       await resources.disposeAsync();
     },
   };

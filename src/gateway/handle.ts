@@ -106,6 +106,8 @@ export interface GatewayOptions {
 
 /** The engine: makes images for whoever asks. */
 export class Gateway {
+  readonly #running = new Set<Promise<void>>();
+
   constructor(private readonly options: GatewayOptions) {}
 
   /** What clients have used. */
@@ -132,7 +134,24 @@ export class Gateway {
    * Makes the images of `steps` and keeps them.
    * @throws CascadeFailed or Failed, after the story was remembered
    */
-  async run(
+  run(
+    request: ImageRequest,
+    steps: readonly Step[],
+    caller: Caller,
+    circumstances: Circumstances,
+  ): Promise<Result> {
+    const running = this.#run(request, steps, caller, circumstances);
+    const ended = running.then(() => {}, () => {}).finally(() => this.#running.delete(ended));
+    this.#running.add(ended);
+    return running;
+  }
+
+  /** Resolves when all requests that run now have ended, and their stories are told. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  async #run(
     request: ImageRequest,
     steps: readonly Step[],
     caller: Caller,

@@ -162,7 +162,7 @@ function invalid(param: string, expected: string): Failed {
 /** A result, where it will be (303), or the id of a call that the app began by itself (202). */
 function submitted(call: Call): ReadReply<Ticket | Made> {
   return async (response) => {
-    if (response.status === 303) return nextAddress(response);
+    if (response.status === 303) return await nextAddress(response);
     if (response.status !== 202) return await madeOf(response, call);
     const { call_id, result_url } = await json(Spawned)(response);
     const address = result_url ?? (call_id && `${call.baseUrl}/result/${encodeURIComponent(call_id)}`);
@@ -179,8 +179,11 @@ async function check({ url = "" }: Ticket, call: Call): Promise<JobState> {
   let address = url;
   for (let hop = 0; hop < MOST_HOPS; hop++) {
     const said = await call.get(address, async (response): Promise<JobState | Ticket> => {
-      if (response.status === 303) return nextAddress(response);
-      if (response.status === 202) return { state: "pending" };
+      if (response.status === 303) return await nextAddress(response);
+      if (response.status === 202) {
+        await response.body?.cancel();
+        return { state: "pending" };
+      }
       if (response.status === 404) throw await goneOf(response, call);
       return { state: "done", made: await madeOf(response, call) };
     }, { ...HELD, accepts: [303, 404] });
@@ -191,7 +194,8 @@ async function check({ url = "" }: Ticket, call: Call): Promise<JobState> {
 }
 
 /** The address at which the result of a call is waited for, with GET and no body (RFC 9110, 15.4.4). */
-function nextAddress(response: Response): Ticket {
+async function nextAddress(response: Response): Promise<Ticket> {
+  await response.body?.cancel();
   const location = response.headers.get("location");
   const url = location === null ? null : URL.parse(location, response.url);
   if (!url) {

@@ -8,6 +8,7 @@ import { doubao } from "./doubao.ts";
 import { gemini } from "./gemini.ts";
 import { gitee } from "./gitee.ts";
 import { huggingFace } from "./hugging_face/mod.ts";
+import { midjourney } from "./midjourney.ts";
 import { modal } from "./modal.ts";
 import { mock } from "./mock.ts";
 import { modelScope } from "./model_scope.ts";
@@ -29,6 +30,7 @@ export const PROVIDERS: readonly Provider[] = [
   newApi,
   openAi,
   modal,
+  midjourney,
   gitee,
 ];
 

@@ -132,7 +132,9 @@ function stateOf({ status, output, error, logs }: z.infer<typeof Prediction>, ca
 
 /** What a prediction says when it ends without an image, in words only. */
 function failed(kind: FailureKind, error: string): Failed {
-  const failure = readFailure({ status: 200, body: error }, [...failures, { kind }]);
+  const failure = readFailure({ status: 200, body: JSON.stringify({ message: error }) }, [...failures, {
+    kind,
+  }]);
   return new Failed({ ...failure, status: undefined });
 }
 

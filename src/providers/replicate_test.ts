@@ -27,7 +27,13 @@ async function startScene(env: Record<string, string> = {}, file?: unknown): Pro
   const service = stack.use(replicateService());
   const clock = new FakeClock();
   const gateway = stack.use(
-    await startGateway({ env: { REPLICATE_BASE_URL: service.url, MAX_RETRIES: "0", ...env }, clock, file }),
+    await startGateway({
+      env: { REPLICATE_BASE_URL: service.url, MAX_RETRIES: "0", ...env },
+      clock,
+      // Pauses of 375, 750, 1500 and 2250 ms, which nobody else makes.
+      dice: () => 0.5,
+      file,
+    }),
   );
   const key = service.newKey();
   const post = (path: string) => (body: Record<string, unknown> = {}, init?: RequestInit) =>
@@ -301,9 +307,7 @@ Deno.test("what is not done while the submission was held open is asked for, wit
     states: ["starting", "queued", "processing", "processing", "succeeded"],
   });
   const reply = scene.generate();
-  for (const [least, most] of [[250, 500], [500, 1000], [1000, 2000], [1500, 3000]] as const) {
-    await scene.clock.passSleep(least, most);
-  }
+  for (const ms of [375, 750, 1500, 2250]) await scene.clock.passSleep(ms);
   assert.equal((await pictures(await reply)).length, 1);
   const [submission, ...questions] = scene.service.calls;
   assert.equal(submission!.status, 201);
@@ -318,7 +322,7 @@ Deno.test("a submission that is told as accepted is waited for like any other", 
   await using scene = await startScene();
   scene.service.scriptPredictions({ states: ["processing", "succeeded"] });
   const reply = scene.generate();
-  await scene.clock.passSleep(250, 500);
+  await scene.clock.passSleep(375);
   await pictures(await reply);
   assert.equal(scene.service.calls[0]!.status, 202);
 });
@@ -333,8 +337,8 @@ Deno.test("the bar that a model prints is told as progress to those who stream",
     stream: true,
   }, scene.key);
   const text = reply.text();
-  await scene.clock.passSleep(250, 500);
-  await scene.clock.passSleep(500, 1000);
+  await scene.clock.passSleep(375);
+  await scene.clock.passSleep(750);
   assert.match(await text, /36 ?%/);
 });
 
@@ -343,7 +347,7 @@ Deno.test("a prediction is cancelled when its client leaves", async () => {
   scene.service.scriptPredictions({ states: ["starting", "processing"] });
   const client = new AbortController();
   const reply = scene.generate({}, { signal: client.signal });
-  await scene.clock.passSleep(250, 500);
+  await scene.clock.passSleep(375);
   await scene.service.until(() => scene.service.calls.length === 2);
   client.abort();
   await assert.rejects(reply, { name: "AbortError" });
@@ -374,7 +378,7 @@ for (const [states, error, status, code] of ENDINGS) {
       await using scene = await startScene();
       scene.service.scriptPredictions({ states: when === "later" ? ["starting", ...states] : states, error });
       const reply = scene.generate();
-      if (when === "later") await scene.clock.passSleep(250, 500);
+      if (when === "later") await scene.clock.passSleep(375);
       const told = await refusal(await reply);
       assert.deepEqual([told.status, told.code], [status, code]);
       if (error && status === 400) assert.ok(told.message.includes(error.slice(0, 20)), told.message);
@@ -460,7 +464,7 @@ Deno.test("a question that fails is asked again, and the prediction is not made 
   scene.service.fail(problem(503, "busy"), 1, "tasks");
   scene.service.fail(notFound(), 1, "tasks");
   const reply = scene.generate();
-  for (let turn = 0; turn < 3; turn++) await scene.clock.passSleep(250, 2000);
+  for (let turn = 0; turn < 3; turn++) await scene.clock.passSleep(375, 1500);
   await pictures(await reply);
   assert.equal(scene.service.imageCalls.length, 1);
 });
@@ -470,7 +474,7 @@ Deno.test("a prediction that stays unknown is given up after some questions", as
   scene.service.scriptPredictions({ states: ["starting"] });
   scene.service.fail(notFound(), 99, "tasks");
   const reply = scene.generate();
-  for (let turn = 0; turn < 6; turn++) await scene.clock.passSleep(250, 3000);
+  for (let turn = 0; turn < 6; turn++) await scene.clock.passSleep(375, 2250);
   assert.equal((await refusal(await reply)).code, "no_image");
 });
 
@@ -507,18 +511,32 @@ for (const fault of ["garbage", "truncated", "reset midway"] as const) {
   });
 }
 
-Deno.test("a model with a slash in its name is not taken for one of another provider, nor guessed at", async () => {
-  await using scene = await startScene({ GATEWAY_API_KEYS: "client-key-of-a-test" });
-  const ask = (model: string) =>
-    scene.gateway.post("/v1/images/generations", { prompt: "a fox", model }, "client-key-of-a-test");
-  const unusable = await refusal(await ask("somebody/painter"));
-  assert.equal(unusable.code, "no_provider");
-  assert.doesNotMatch(unusable.message, /key is set up for Replicate:/);
-  assert.match(
-    (await refusal(await ask("Replicate/somebody/painter"))).message,
-    /key is set up for Replicate:/,
+Deno.test("a model that is not listed leads to Replicate only if it was chosen", async () => {
+  const client = "client-key-of-a-test";
+  await using scene = await startScene({
+    GATEWAY_API_KEYS: client,
+    REPLICATE_API_KEY: "r8_" + "Pool".repeat(9) + "0",
+  });
+  const version = "b".repeat(64);
+  const ask = (model: string, provider?: string) =>
+    scene.gateway.post("/v1/images/generations", { prompt: "a fox", model, provider }, client);
+  const guessed = await ask(`somebody/painter:${version}`);
+  assert.match(guessed.headers.get("x-imgrouter-notes")!, /is not known, chosen as for auto/);
+  assert.equal(guessed.headers.get("x-imgrouter-model"), SCHNELL);
+  await guessed.body?.cancel();
+  for (const reply of [await ask(`Replicate/somebody/painter:${version}`), await ask(version, "Replicate")]) {
+    await reply.body?.cancel();
+    assert.deepEqual((scene.service.lastCall.json as Record<string, unknown>).version, version);
+  }
+});
+
+Deno.test("a key of Replicate's leads there, even if a model's owner has the name of another provider", async () => {
+  await using scene = await startScene();
+  assert.equal(
+    (await refusal(await scene.generate({ model: "openai/gpt-image-2" }))).code,
+    "model_not_found",
   );
-  assert.equal(scene.service.calls.length, 0);
+  assert.equal(scene.service.lastCall.path, "/v1/models/openai/gpt-image-2/predictions");
 });
 
 interface Wire {
@@ -544,7 +562,7 @@ for (const model of [SCHNELL, `${SDXL}:${SDXL_VERSION}`] as const) {
     await using scene = await startScene();
     scene.service.scriptPredictions({ states: ["starting", "succeeded"] });
     const reply = scene.generate({ model, provider_params: { num_outputs: 1, seed: 5 } });
-    await scene.clock.passSleep(250, 500);
+    await scene.clock.passSleep(375);
     await pictures(await reply);
     const ours = wireOf(scene.service);
     scene.service.calls.length = 0;

@@ -172,7 +172,9 @@ function stateOf({ status, output, error }: z.infer<typeof Job>, call: Call): Jo
 
 /** What a job says when it ends without an image, in words only. */
 function failed(kind: FailureKind, error: string): Failed {
-  const failure = readFailure({ status: 200, body: error }, [...failures, { kind }]);
+  const failure = readFailure({ status: 200, body: JSON.stringify({ message: error }) }, [...failures, {
+    kind,
+  }]);
   // "width should be <class 'int'> type, not <class 'str'>."
   const param = /^(?:Unexpected input\. )?(\w+) (?:is|should be|does not meet) /.exec(error)?.[1];
   return new Failed({

@@ -4,9 +4,12 @@ import { doubaoService } from "./doubao_service.ts";
 import { geminiService } from "./gemini_service.ts";
 import { giteeService } from "./gitee_service.ts";
 import { huggingFaceService } from "./hugging_face_service.ts";
+import { midjourneyService } from "./midjourney_service.ts";
 import { modalService } from "./modal_service.ts";
 import { newApiService } from "./new_api_service.ts";
 import { openAiService } from "./openai_service.ts";
+import { replicateService } from "./replicate_service.ts";
+import { runPodService } from "./runpod_service.ts";
 import type { ScriptedService } from "./scripted_service.ts";
 
 /** By the provider's name. */
@@ -16,7 +19,10 @@ export const SERVICES: Record<string, () => ScriptedService & { newKey(): string
   Gemini: geminiService,
   Gitee: giteeService,
   HuggingFace: huggingFaceService,
+  Midjourney: midjourneyService,
   Modal: modalService,
   NewApi: newApiService,
   OpenAI: openAiService,
+  Replicate: replicateService,
+  RunPod: runPodService,
 };
