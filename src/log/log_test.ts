@@ -158,7 +158,7 @@ Deno.test("keys without a shape are hidden in fields that are named so", async (
     auth: { a: "xyz" },
     nested: { apiKey: [uuid] },
   });
-  assert.ok(!test.lines[0]!.includes("2f0c9f2e0d55") && !test.lines[0]!.includes("xyz"), test.lines[0]);
+  assert.ok(!test.lines[0]!.includes("2f0c9f2e0d55") && !test.lines[0]!.includes("xyz"), test.lines.join());
 });
 
 function start(options: Partial<LogOptions> = {}) {

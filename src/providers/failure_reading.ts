@@ -67,7 +67,8 @@ export interface ErrorBody {
 /**
  * Looks into an error body: `{error: {message, code, type, param}}`, the same as `errors` or in a one-element array,
  * `{error: "text", message}`, `{message}`, `{detail}`, `{description, code}`, FastAPI's `{detail: [{loc, msg}]}`, Google's
- * `{error: {message, status, details}}`, Replicate's `{detail, invalid_fields}`, or plain text; messages are cut at 500 characters.
+ * `{error: {message, status, details}}`, Replicate's `{detail, invalid_fields}`, or plain text; messages are cut
+ * at 500 characters.
  */
 export function readErrorBody(body: string): ErrorBody {
   let json: unknown;

@@ -159,7 +159,12 @@ export class ReplicateService extends ScriptedService {
     const headers: Record<string, string> = wait === undefined
       ? {}
       : { "preference-applied": `wait=${wait}` };
-    return { status: json.status === "processing" ? 202 : 201, json, headers };
+    return {
+      status: json.status === "processing" ? 202 : 201,
+      json,
+      headers,
+      empty: { ...json, status: "succeeded", output: [] },
+    };
   }
 
   #waitOf({ headers }: RecordedCall): number | undefined {

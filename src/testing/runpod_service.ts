@@ -64,7 +64,8 @@ export class RunPodService extends ScriptedService {
       answer: async (call, { endpoint = "" }) => {
         const wait = Number(call.query.get("wait") ?? 90_000);
         if (!(wait >= 1000 && wait <= 300_000)) throw runPodError(400, "wait must be 1000 to 300000");
-        return { json: await this.#tell(this.#submit(call, endpoint, "sync-")) };
+        const json = await this.#tell(this.#submit(call, endpoint, "sync-"));
+        return { json, empty: { ...json, status: "COMPLETED", output: { images: [] } } };
       },
     },
     "GET /v2/:endpoint/status/:id": {
