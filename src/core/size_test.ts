@@ -99,6 +99,18 @@ Deno.test("a shape without pixels becomes about a million of them", () => {
   assert.ok(Math.abs(size.width / size.height - 16 / 9) < 0.05, sizeText(size));
 });
 
+Deno.test("recommended sizes stand for a shape and for what is not allowed, and leave alone what is", () => {
+  const preferred = ["2048x2048", "2848x1600", "5504x3040"];
+  const rule: SizeRule = { kind: "free", pixels: [3_686_400, 16_777_216], preferred };
+  assert.deepEqual(nearestSize({ width: 1024, height: 1024 }, rule), { width: 2048, height: 2048 });
+  assert.deepEqual(nearestSize({ width: 1792, height: 1024 }, rule), { width: 2848, height: 1600 });
+  assert.deepEqual(nearestSize({ width: 2000, height: 2000 }, rule), { width: 2000, height: 2000 });
+  assert.deepEqual(sizeOfRatio(16 / 9, rule), { width: 2848, height: 1600 });
+  assert.deepEqual(sizeOfRatio(16 / 9, rule, 16_000_000), { width: 5504, height: 3040 });
+  const other = sizeOfRatio(3, rule)!;
+  assert.ok(Math.abs(other.width / other.height - 3) < 0.01, sizeText(other));
+});
+
 Deno.test("the nearest shape is measured alike in both directions", () => {
   const ratios = ["1:1", "16:9", "9:16", "4:3", "3:4"];
   assert.equal(nearestRatio(1920 / 1080, ratios), "16:9");

@@ -47,7 +47,8 @@ export function readFailure(reply: BadReply, rows: readonly FailureRow[] = [], n
     kind: row?.kind ?? byStatus,
     message: said.message || `HTTP ${reply.status}`,
     status: reply.status,
-    code: said.code,
+    // A code that repeats the status tells nothing.
+    code: said.code === String(reply.status) ? undefined : said.code,
     param: said.param,
     retryAfterMs: wait === undefined ? undefined : Math.min(wait, LONGEST_WAIT),
     ...row?.modelOnly && { modelOnly: true },

@@ -171,6 +171,11 @@ const BODIES: { name: string; body: unknown; read: ErrorBody }[] = [
     read: { message: "Invalid token." },
   },
   {
+    name: "a description and a number for a code",
+    body: { description: "queue is full", type: "upstream_error", code: 23 },
+    read: { message: "queue is full", code: "23", type: "upstream_error" },
+  },
+  {
     name: "FastAPI's complaint about a field",
     body: { detail: [{ type: "int_type", loc: ["body", "size", "width"], msg: "not a number" }] },
     read: { message: "size.width: not a number", param: "size.width" },

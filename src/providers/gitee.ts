@@ -1,8 +1,30 @@
-/** Gitee AI (Moli Ark): open models behind OpenAI's dialect, with extras as flat fields. */
-import { defineProvider, type FailureRow, type Model } from "../core/provider.ts";
+/**
+ * Gitee AI (Moli Ark): open models behind OpenAI's dialect, with extras as flat fields, and edits of some models
+ * as tasks that have to be asked for.
+ *
+ * Passed on by `provider_params`: `task_types`, which says what each image of such a task is there for (`id`, which
+ * is sent unless told otherwise, `style`, `composition`); `lora_scale`; `cfg_scale` of edits.
+ */
+import { z } from "@hono/zod-openapi";
+import { Failed } from "../core/failure.ts";
+import {
+  type Call,
+  defineProvider,
+  type DiscoveredModel,
+  type FailureRow,
+  type Made,
+  type MadeImage,
+  type Model,
+  type Ticket,
+} from "../core/provider.ts";
+import type { ImageRequest } from "../core/request.ts";
 import type { SizeRule } from "../core/size.ts";
 import { bearer } from "./bearer.ts";
-import { openAiDialect } from "./openai_dialect.ts";
+import { json } from "./call.ts";
+import { readFailure } from "./failure_reading.ts";
+import { job, type JobState, readState, type StateTable } from "./job.ts";
+import { within } from "./model_input.ts";
+import { type Dialect, formOf, mediaOf, openAiDialect } from "./openai_dialect.ts";
 
 const Z_IMAGE: SizeRule = {
   kind: "listed",
@@ -29,6 +51,7 @@ const edit = (id: string, more: Partial<Model<"edit" | "blend">> = {}): Model<"e
   tasks: ["edit", "blend"],
   maxInputs: 5,
   mask: true,
+  inputs: { types: ["image/png", "image/jpeg", "image/webp"] },
   sizes: OPEN,
   wishes: WISHES,
   timeoutMs: 180_000,
@@ -44,12 +67,37 @@ const both = (id: string): Model<"generate" | "edit" | "blend"> => ({
 const failures: FailureRow[] = [
   {
     kind: "out_of_credit",
-    text: /free API access limit|no resources|not (been )?(bought|purchased|authori[sz]ed)|资源|额度|余额/i,
+    text: /no (available )?resources?\b|not (been )?(bought|purchased|authori[sz]ed)|资源/i,
+    modelOnly: true,
   },
+  { kind: "out_of_credit", text: /free API access limit|insufficient balance|额度|余额/i },
   { kind: "model_not_found", text: /service not found|服务不存在/i },
-  { kind: "refused", text: /sensitive|moderation|content policy|违规|敏感/i },
-  { kind: "key_rejected", status: 401 },
+  { kind: "refused", text: /sensitive|moderation|content.?policy|违规|敏感/i },
+  { kind: "refused", code: /content.?policy|moderation/i },
+  { kind: "key_rejected", text: /invalid (access )?token/i },
 ];
+
+const dialect: Dialect = {
+  failures,
+  sendsCount: false,
+  imagePart: () => "image",
+  responseFormat: () => "b64_json",
+  fields: {
+    seed: "seed",
+    steps: "num_inference_steps",
+    guidance: "guidance_scale",
+    negativePrompt: "negative_prompt",
+    user: "user",
+  },
+  extras: ({ loraWeights, inputs }) => {
+    const list = Object.entries(loraWeights ?? {}).map(([url, weight]) => ({ url, weight }));
+    // The form of an edit is shown with a single one.
+    return { lora_weights: list.length === 0 ? undefined : inputs.length > 0 && !list[1] ? list[0] : list };
+  },
+};
+
+const atOnce = openAiDialect(dialect);
+const asTask = job({ submit, check, cancel, pace: { first: 2000, most: 10_000 } });
 
 export const gitee = defineProvider({
   name: "Gitee",
@@ -87,20 +135,135 @@ export const gitee = defineProvider({
     edit("DreamO", { rating: 45 }),
     edit("LongCat-Image-Edit", { rating: 66 }),
     edit("AnimeSharp", { rating: 40 }),
+    edit("Qwen-Image-Edit-2511", {
+      mask: false,
+      wishes: ["seed", "steps", "guidance"],
+      timeoutMs: 600_000,
+      rating: 80,
+    }),
   ],
-  operations: openAiDialect({
-    failures,
-    sendsCount: false,
-    imagePart: () => "image",
-    responseFormat: () => "b64_json",
-    fields: {
-      seed: "seed",
-      steps: "num_inference_steps",
-      guidance: "guidance_scale",
-      negativePrompt: "negative_prompt",
-      loraWeights: "lora_weights",
-      user: "user",
-    },
-  }),
+  operations: { generate: make, edit: change },
   failures,
+  listModels,
+});
+
+/** Steps that a model takes, where that is known. */
+const STEPS: Record<string, { least: number; most: number }> = { "z-image-turbo": { least: 4, most: 25 } };
+
+function make(request: ImageRequest, call: Call): Promise<Made> {
+  const bounds = STEPS[request.model];
+  if (!bounds || request.steps === undefined) return atOnce.generate(request, call);
+  return atOnce.generate({ ...request, steps: within(bounds, "steps", request.steps, call) }, call);
+}
+
+/** The models whose edits are taken as tasks only. */
+const AS_TASKS = new Set(["Qwen-Image-Edit-2511"]);
+
+function change(request: ImageRequest, call: Call): Promise<Made> {
+  const isTask = AS_TASKS.has(request.like ?? request.model);
+  return isTask ? asTask(request, call) : atOnce.edit(request, call);
+}
+
+/** https://ai.gitee.com/docs/products/apis/async-task */
+async function submit(request: ImageRequest, call: Call): Promise<Ticket | Made> {
+  const task_types = request.inputs.map(() => "id");
+  const providerParams = { task_types, ...request.providerParams };
+  const form = await formOf({ ...request, providerParams }, call, { ...dialect, responseFormat: undefined });
+  const { task_id, output } = await call.form("async/images/edits", form, json(Task));
+  const images = imagesOf(output, call);
+  if (images.length > 0) return { images };
+  if (task_id) return { id: task_id };
+  throw new Failed({ kind: "malformed_reply", message: "neither a task nor an image came back" });
+}
+
+function check({ id }: Ticket, call: Call): Promise<JobState> {
+  return call.get(`task/${encodeURIComponent(id)}`, async (response): Promise<JobState> => {
+    if (response.status === 404) {
+      await response.body?.cancel();
+      return { state: "unknown", message: `the task ${id} is not known` };
+    }
+    const { status, output, error, message } = await json(Task)(response);
+    const state = status ? readState(STATES, wordOf(status)) : error || message ? "empty_reply" : "pending";
+    if (state === "pending") return { state };
+    // What it cost is told as well, and not in which currency.
+    if (state === "done") return { state, made: { images: imagesOf(output, call) } };
+    const reason = output?.error ?? error;
+    const words = typeof reason === "string" ? reason : message ?? `the task ended as ${status}`;
+    const body = JSON.stringify({ error: reason, message: words });
+    const failure = readFailure({ status: 200, body }, [...failures, { kind: state }]);
+    // Without a status: it is the task that failed, not the question.
+    throw new Failed({ ...failure, status: undefined });
+  }, { accepts: [404] });
+}
+
+/** Tasks are cancelled under another prefix than they are asked for. */
+function cancel({ id }: Ticket, call: Call): Promise<unknown> {
+  const root = call.baseUrl.replace(/\/v1$/, "/api/v1");
+  return call.post(`${root}/task/${encodeURIComponent(id)}/cancel`, undefined, json(Task));
+}
+
+const STATES: StateTable<
+  "waiting" | "in_progress" | "processing" | "is_process" | "success" | "failure" | "cancelled"
+> = {
+  waiting: "pending",
+  in_progress: "pending",
+  processing: "pending",
+  is_process: "pending",
+  success: "done",
+  failure: "empty_reply",
+  // By a deadline, or by somebody at the service's own pages.
+  cancelled: "timed_out",
+};
+
+/** `failed` and `canceled` are met as well. */
+function wordOf(status: string): string {
+  if (/^fail/i.test(status)) return "failure";
+  return /^cancel/i.test(status) ? "cancelled" : status;
+}
+
+function imagesOf(output: z.infer<typeof Output>, call: Call): MadeImage[] {
+  const { file_url, image, url, b64_json, data } = output ?? {};
+  const one = file_url ?? image ?? url ?? b64_json;
+  if (one) return [{ media: mediaOf(one, call) }];
+  return [data ?? []].flat().flatMap(({ b64_json, url }) => b64_json ?? url ?? []).map((text) => ({
+    media: mediaOf(text, call),
+  }));
+}
+
+/** The list holds models of all sorts; its details say which of them make or edit images at once. */
+async function listModels(call: Call): Promise<DiscoveredModel[]> {
+  const { data } = await call.get("models?include_details=true", json(ModelList));
+  return data.flatMap(({ id, operations }) => {
+    const has = (path: string) => operations?.some((operation) => operation.path?.endsWith(path));
+    const [makes, edits] = [has("/v1/images/generations"), has("/v1/images/edits")];
+    if (makes) return edits ? both(id) : text(id);
+    return edits ? edit(id) : [];
+  });
+}
+
+const Text = z.string().nullish().catch(undefined);
+const Item = z.object({ b64_json: Text, url: Text });
+
+const Output = z.object({
+  file_url: Text,
+  image: Text,
+  url: Text,
+  b64_json: Text,
+  data: z.union([z.array(Item), Item]).nullish().catch(undefined),
+  error: z.unknown().optional(),
+}).nullish().catch(undefined);
+
+const Task = z.object({
+  task_id: Text,
+  status: Text,
+  output: Output,
+  error: z.unknown().optional(),
+  message: Text,
+});
+
+const ModelList = z.object({
+  data: z.array(z.object({
+    id: z.string(),
+    operations: z.array(z.object({ path: Text })).nullish().catch(undefined),
+  })),
 });

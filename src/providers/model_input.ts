@@ -89,7 +89,13 @@ export function byRatio(ratios: readonly string[]): NonNullable<Wire["shape"]> {
   return ({ ratio }) => ratio === undefined ? {} : { aspect_ratio: nearestRatio(ratio, ratios) };
 }
 
-function within({ least, most }: Exclude<Input, string>, name: string, wanted: number, call: Call): number {
+/** A number moved to the nearest bound, where it is beyond one; a change is told. */
+export function within(
+  { least, most }: { least: number; most: number },
+  name: string,
+  wanted: number,
+  call: Call,
+): number {
   const value = Math.min(most, Math.max(least, wanted));
   if (value !== wanted) call.note(`${name}: ${wanted} became ${value}, the nearest that is taken`);
   return value;

@@ -37,7 +37,7 @@ async function startScene(states = ["SUCCEED"]): Promise<Scene> {
   const key = service.newKey();
   const ask = (path: string) => async (body: Record<string, unknown> = {}, questions = 1) => {
     const reply = gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key);
-    for (let turn = 1; turn <= questions; turn++) await clock.passSleep(1000, 5000);
+    for (let turn = 1; turn <= questions; turn++) await clock.passSleep(1500, 3750);
     return await reply;
   };
   const held = stack.move();
@@ -218,7 +218,7 @@ Deno.test("ModelScope makes several images by as many tasks", async () => {
   await using scene = await startScene();
   const reply = scene.generate({ n: 3 }, 0);
   await scene.service.until(() => scene.service.imageCalls.length === 3);
-  await scene.clock.passSleep(1000, 5000);
+  await scene.clock.passSleep(1500, 3750);
   const made = await pictures(await reply);
   assert.equal(new Set(made.map((bytes) => bytes.toBase64())).size, 3);
 });
@@ -340,8 +340,8 @@ const FAILURES: [name: string, refusal: Refusal, status: number, code: string][]
   ["an account that is used up", MODEL_SCOPE_ERRORS.insufficient_quota, 402, "insufficient_quota"],
   ["too few points", MODEL_SCOPE_ERRORS.magicubes, 402, "insufficient_quota"],
   ["too few points as 429", modelScopeError(429, "魔粒余额不足"), 402, "insufficient_quota"],
-  ["too many requests", MODEL_SCOPE_ERRORS.limit_requests, 429, "rate_limit_exceeded"],
-  ["a burst", MODEL_SCOPE_ERRORS.limit_burst_rate, 429, "rate_limit_exceeded"],
+  ["too many requests", MODEL_SCOPE_ERRORS.limit_requests, 429, "limit_requests"],
+  ["a burst", MODEL_SCOPE_ERRORS.limit_burst_rate, 429, "limit_burst_rate"],
   ["a refused prompt", MODEL_SCOPE_ERRORS.inspection, 400, "content_policy_violation"],
   [
     "a refused prompt without a code",
@@ -382,7 +382,7 @@ Deno.test("a key whose day is used up for one ModelScope model goes on with the 
   });
   const ask = async (model: string, questions: number) => {
     const reply = gateway.post("/v1/images/generations", { prompt: "a fox", model }, "client-key");
-    for (let turn = 1; turn <= questions; turn++) await clock.passSleep(1000, 5000);
+    for (let turn = 1; turn <= questions; turn++) await clock.passSleep(1500, 3750);
     const response = await reply;
     await response.body?.cancel();
     return response.status;

@@ -2,6 +2,7 @@
 import { defineProvider, type FailureRow } from "../core/provider.ts";
 import { bearer } from "./bearer.ts";
 import { listOpenAiModels, openAiDialect } from "./openai_dialect.ts";
+import { resellerTasks } from "./reseller_task.ts";
 
 const failures: FailureRow[] = [
   { kind: "refused", code: /moderation|content_policy|safety|sensitive/ },
@@ -39,6 +40,7 @@ export const newApi = defineProvider({
   }],
   operations: openAiDialect({
     failures,
+    tasks: resellerTasks(failures),
     fields: {
       quality: "quality",
       style: "style",

@@ -5,16 +5,29 @@
 import { z } from "@hono/zod-openapi";
 import { Failed } from "../core/failure.ts";
 import { Media } from "../core/media.ts";
-import type { Call, DiscoveredModel, Made, MadeImage, Operation, Provider, Usage } from "../core/provider.ts";
+import type {
+  Call,
+  DiscoveredModel,
+  Made,
+  MadeImage,
+  Operation,
+  Provider,
+  ReadReply,
+  Ticket,
+  Usage,
+} from "../core/provider.ts";
 import type { ImageRequest, Wishes } from "../core/request.ts";
 import { sizeText } from "../core/size.ts";
 import { events, json, parseReply } from "./call.ts";
 import { readFailure } from "./failure_reading.ts";
+import { job, type JobService } from "./job.ts";
 
 /** How a service departs from OpenAI's own dialect. */
 export interface Dialect {
   /** The service's name of each wish it knows. Default: none is sent. */
   fields?: Partial<Record<keyof Wishes, string>>;
+  /** Further members of a request, in the service's own words; what is `undefined` is not sent. */
+  extras?: (request: ImageRequest) => Record<string, unknown>;
   /** Part of a form that holds the input images, by their count. Default: OpenAI's `image` or `image[]`. */
   imagePart?: (count: number) => string;
   /** Value of `response_format` for a model; absent = the field is not sent. */
@@ -25,22 +38,48 @@ export interface Dialect {
   streams?: boolean;
   /** The table by which an error inside a good reply is read. */
   failures?: Provider["failures"];
+  /** Recognises a task that came instead of an image, and asks for it. Default: there are none. */
+  tasks?: {
+    read(body: unknown, call: Call): Ticket | Made | undefined;
+    check: JobService["check"];
+  };
 }
 
 /** The operations `generate` and `edit` of a service that speaks the dialect. */
 export function openAiDialect(dialect: Dialect): { generate: Operation; edit: Operation } {
-  return {
-    generate: (request, call) => {
-      const body = { ...fieldsOf(request, dialect), ...request.providerParams };
-      if (!streams(request, dialect)) return call.post("images/generations", body, reply(call, dialect));
-      return readStream(call, dialect, (read) => call.post("images/generations", body, read));
-    },
-    edit: async (request, call) => {
-      const form = await formOf(request, call, dialect);
-      if (!streams(request, dialect)) return call.form("images/edits", form, reply(call, dialect));
-      return readStream(call, dialect, (read) => call.form("images/edits", form, read));
-    },
-  };
+  return { generate: operationOf(generate, dialect), edit: operationOf(edit, dialect) };
+}
+
+/** Sends a request and reads what comes back. */
+type Send = <T>(
+  request: ImageRequest,
+  call: Call,
+  dialect: Dialect,
+  read: ReadReply<T>,
+) => Promise<T>;
+
+const generate: Send = (request, call, dialect, read) =>
+  call.post("images/generations", { ...fieldsOf(request, dialect), ...request.providerParams }, read);
+
+const edit: Send = async (request, call, dialect, read) =>
+  call.form("images/edits", await formOf(request, call, dialect), read);
+
+function operationOf(send: Send, dialect: Dialect): Operation {
+  const { failures, tasks } = dialect;
+  if (!tasks) {
+    return (request, call) => {
+      const read = readImages(call, failures);
+      return send(request, call, dialect, streams(request, dialect) ? readStream(call, dialect, read) : read);
+    };
+  }
+  return job({
+    submit: (request, call) =>
+      send(request, call, dialect, async (response) => {
+        const body = await json(z.unknown())(response);
+        return tasks.read(body, call) ?? imagesIn(body, response.status, call, failures);
+      }),
+    check: tasks.check,
+  });
 }
 
 /** Lists the models of a service by their ids. */
@@ -55,7 +94,7 @@ function streams(request: ImageRequest, dialect: Dialect): boolean {
 
 /** The JSON body of a generation, without `providerParams`. */
 export function fieldsOf(request: ImageRequest, dialect: Dialect): Record<string, unknown> {
-  const { fields = {}, responseFormat, sendsCount = true } = dialect;
+  const { fields = {}, extras, responseFormat, sendsCount = true } = dialect;
   const body: Record<string, unknown> = { model: request.model, prompt: request.prompt };
   if (sendsCount) body.n = request.n ?? 1;
   if (request.size) body.size = sizeText(request.size);
@@ -64,6 +103,7 @@ export function fieldsOf(request: ImageRequest, dialect: Dialect): Record<string
   }
   const format = responseFormat?.(request.model);
   if (format) body.response_format = format;
+  Object.assign(body, extras?.(request));
   if (streams(request, dialect)) Object.assign(body, { stream: true, partial_images: request.partialImages });
   return body;
 }
@@ -73,7 +113,9 @@ export async function formOf(request: ImageRequest, call: Call, dialect: Dialect
   const { imagePart = (count) => count === 1 ? "image" : "image[]" } = dialect;
   const form = new FormData();
   for (const [name, value] of Object.entries({ ...fieldsOf(request, dialect), ...request.providerParams })) {
-    form.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+    for (const one of isPlainList(value) ? value : [value]) {
+      if (one !== undefined) form.append(name, typeof one === "object" ? JSON.stringify(one) : String(one));
+    }
   }
   const part = imagePart(request.inputs.length);
   const files = await Promise.all(
@@ -84,27 +126,36 @@ export async function formOf(request: ImageRequest, call: Call, dialect: Dialect
   return form;
 }
 
-function reply(call: Call, dialect: Dialect) {
-  return async (response: Response): Promise<Made> => {
-    const body = await json(Reply)(response);
-    if (body.error) {
-      throw new Failed(
-        readFailure({ status: response.status, body: JSON.stringify(body) }, dialect.failures),
-      );
-    }
-    const images = (body.data ?? []).flatMap((item) => imageOf(item, call));
-    return { images, usage: usageOf(body.usage) };
-  };
+/** A list of texts or numbers is a part that is repeated; one of objects is JSON. */
+function isPlainList(value: unknown): value is unknown[] {
+  return Array.isArray(value) && value.every((one) => typeof one !== "object");
+}
+
+/** Reads a reply of the dialect. @throws Failed where it holds an error, whatever its status */
+export function readImages(call: Call, failures?: Provider["failures"]): ReadReply<Made> {
+  return async (response) => imagesIn(await json(z.unknown())(response), response.status, call, failures);
+}
+
+function imagesIn(reply: unknown, status: number, call: Call, failures: Provider["failures"] = []): Made {
+  const { data, error, message, usage } = parseReply(Reply, reply, status);
+  const images = (data ?? []).flatMap((item) => imageOf(item, call));
+  // Some tell with status 200, and without an image, why there is none.
+  if (error || (images.length === 0 && message)) {
+    const rows: Provider["failures"] = error ? failures : [...failures, { kind: "empty_reply" }];
+    throw new Failed(readFailure({ status, body: JSON.stringify(reply) }, rows));
+  }
+  return { images, usage: usageOf(usage) };
 }
 
 function imageOf(item: z.infer<typeof Item>, call: Call): MadeImage[] {
   const revisedPrompt = item.revised_prompt ?? undefined;
   if (item.b64_json) return [{ media: Media.fromBase64(withoutPrefix(item.b64_json)), revisedPrompt }];
-  if (!item.url) return [];
-  return [{
-    media: item.url.startsWith("data:") ? Media.fromBase64(withoutPrefix(item.url)) : call.image(item.url),
-    revisedPrompt,
-  }];
+  return item.url ? [{ media: mediaOf(item.url, call), revisedPrompt }] : [];
+}
+
+/** An image that a service named by a text, which is an address, a data URI or bare base64. */
+export function mediaOf(text: string, call: Call): Media {
+  return /^https?:/i.test(text) ? call.image(text) : Media.fromBase64(withoutPrefix(text));
 }
 
 /** Some resellers put a whole data URI where bare base64 is agreed on. */
@@ -112,21 +163,15 @@ function withoutPrefix(text: string): string {
   return text.startsWith("data:") ? text.slice(text.indexOf(",") + 1) : text;
 }
 
-async function readStream(
-  call: Call,
-  dialect: Dialect,
-  send: (read: (response: Response) => Promise<Made>) => Promise<Made>,
-): Promise<Made> {
-  return await send(async (response) => {
+function readStream(call: Call, dialect: Dialect, readPlain: ReadReply<Made>): ReadReply<Made> {
+  return async (response) => {
     // A refusal of parameters, or a service that does not stream this model, answers with plain JSON.
-    if (!response.headers.get("content-type")?.includes("event-stream")) {
-      return reply(call, dialect)(response);
-    }
+    if (!response.headers.get("content-type")?.includes("event-stream")) return readPlain(response);
     const made: Made = { images: [] };
     const previews = { next: 0 };
     await events((data) => onEvent(data, call, dialect, made, previews))(response);
     return made;
-  });
+  };
 }
 
 function onEvent(data: string, call: Call, dialect: Dialect, made: Made, previews: { next: number }): void {
@@ -178,6 +223,7 @@ const Reply = z.object({
   data: z.array(Item).nullish(),
   usage: UsageReply.nullish().catch(undefined),
   error: z.unknown().optional(),
+  message: z.unknown().optional(),
 });
 
 const StreamEvent = z.object({

@@ -27,6 +27,8 @@ const SHAPES: { provider: string; keys: fc.Arbitrary<string> }[] = [
   { provider: "Doubao", keys: fc.uuid().map((uuid) => `ark-${uuid}`) },
   { provider: "NewApi", keys: after("sk-newapi-") },
   { provider: "OpenAI", keys: after("sk-", "sk-proj-", "sk-svcacct-", "sk-None-") },
+  { provider: "Modal", keys: fc.tuple(tail, tail).map(([id, secret]) => `wk-${id}:ws-${secret}`) },
+  { provider: "Midjourney", keys: after("mj-") },
   { provider: "Gitee", keys: letters(30, 60).filter((key) => !key.startsWith("AIza")) },
 ];
 

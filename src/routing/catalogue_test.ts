@@ -101,6 +101,19 @@ Deno.test("an id that is not listed goes to providers that know its kind, not to
   assert.equal(catalogue.route(studio, "anything", "generate"), undefined);
 });
 
+Deno.test("an id of a model at another address has that model's limits, and not those of its provider's other ids", () => {
+  const abroad = provider("Abroad", [
+    model("painter-1"),
+    model("painter-2", { maxInputs: 9, namesakes: ["x-painter-2"] }),
+  ], { unlisted: { pattern: /^x-/, like: "painter-1" } });
+  const catalogue = catalogueOf([abroad]);
+  const told = (id: string) => catalogue.route(abroad, id, "generate")?.model;
+  assert.deepEqual([told("x-painter-2")?.id, told("x-painter-2")?.maxInputs], ["x-painter-2", 9]);
+  assert.equal(told("x-painter-2")?.namesakes, undefined);
+  assert.equal(told("x-painter-3")?.like, "painter-1");
+  assert.equal(catalogue.modelsOf(abroad).length, 2);
+});
+
 for (const modelMap of ["dall-e-3,dall-e-2", "dall-e-2，dall-e-3", " dall-e-3 , ，dall-e-2，"]) {
   Deno.test(`aliases are read from ${JSON.stringify(modelMap)}`, () => {
     const catalogue = catalogueOf([studio, sketch], { Studio: { text: { model: "painter-x1", modelMap } } });

@@ -7,7 +7,8 @@ import type { Refusal } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
 import { type Complaint, readForm, strictly } from "./strict_body.ts";
 
-const TEXT_MODELS = [
+/** The models of `images/generations`. */
+export const TEXT_MODELS = [
   "z-image-turbo",
   "Qwen-Image",
   "Qwen-Image-2512",
@@ -25,7 +26,8 @@ const TEXT_MODELS = [
   "stable-diffusion-xl-base-1.0",
 ];
 
-const EDIT_MODELS = [
+/** The models of `images/edits`. */
+export const EDIT_MODELS = [
   "Qwen-Image-Edit",
   "HiDream-E1-Full",
   "FLUX.1-dev",
@@ -40,7 +42,8 @@ const EDIT_MODELS = [
   "AnimeSharp",
 ];
 
-const TASK_MODELS = ["Qwen-Image-Edit-2511", "LongCat-Image-Edit", "FLUX.1-Kontext-dev"];
+/** The models of `async/images/edits`. */
+export const TASK_MODELS = ["Qwen-Image-Edit-2511", "LongCat-Image-Edit", "FLUX.1-Kontext-dev"];
 
 /** The only sizes of z-image-turbo. */
 const TURBO_SIZES = [

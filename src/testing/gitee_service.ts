@@ -1,7 +1,7 @@
 /** Gitee AI, scripted: answers at once, edits as forms, and tasks that have to be asked for until they are done. */
 import { FileHost } from "./file_host.ts";
 import { checkGiteePictures, readGiteeEdit, readGiteeGeneration, readGiteeTask } from "./gitee_requests.ts";
-import type { GiteeRequest } from "./gitee_requests.ts";
+import { EDIT_MODELS, type GiteeRequest, TASK_MODELS, TEXT_MODELS } from "./gitee_requests.ts";
 import { GITEE_ERRORS, giteeError } from "./gitee_errors.ts";
 import { paint } from "./painting.ts";
 import type { Refusal, Reply } from "./reply.ts";
@@ -12,13 +12,15 @@ import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "
 export interface TaskScript {
   /** What each poll is told in turn; the last one for ever after. */
   states?: string[];
-  /** In which form a finished task hands over its image. */
-  result?: "file_url" | "b64_json";
+  /** In which form a finished task hands over its image: one of two, or whatever is made of both. */
+  result?: "file_url" | "b64_json" | ((image: { url: string; b64_json: string }) => unknown);
+  /** Replaces members of the reply to the submission; `undefined` leaves one out. */
+  submitted?: Record<string, unknown>;
   /** What a failed task says. */
   error?: unknown;
 }
 
-interface Task extends Required<TaskScript> {
+interface Task extends Required<Omit<TaskScript, "submitted">> {
   id: string;
   key?: string;
   request: GiteeRequest;
@@ -64,7 +66,7 @@ export class GiteeService extends ScriptedService {
     },
     "GET /v1/models": {
       kind: "models",
-      answer: () => ({ json: { object: "list", data: [{ id: "z-image-turbo", object: "model" }] } }),
+      answer: ({ query }) => ({ json: listModels(query.get("include_details") === "true") }),
     },
   };
 
@@ -127,7 +129,9 @@ export class GiteeService extends ScriptedService {
         status: "waiting",
         created_at: Date.now(),
         urls: { get, cancel: `${get}/cancel` },
+        ...this.#script.submitted,
       },
+      empty: { status: "waiting" },
     };
   }
 
@@ -144,13 +148,39 @@ export class GiteeService extends ScriptedService {
     if (status.startsWith("fail")) return { json: { ...answer, output: { error: task.error }, price: null } };
     if (status !== "success") return { json: answer };
     const bytes = await this.#paint(task.request);
-    const output = task.result === "file_url"
-      ? { file_url: this.files.put(bytes, "image/png") }
-      : { b64_json: bytes.toBase64() };
+    const { result } = task;
+    const image = { url: this.files.put(bytes, "image/png"), b64_json: bytes.toBase64() };
+    const output = typeof result === "function"
+      ? result(image)
+      : result === "file_url"
+      ? { file_url: image.url }
+      : { b64_json: image.b64_json };
     return { json: { ...answer, output, price: 0.1 } };
   }
 
   #paint({ width, height }: GiteeRequest): Promise<Uint8Array> {
     return paint({ width, height, seed: ++this.#painted });
   }
+}
+
+/** All models by name; their operations are told only to who asks for details. */
+function listModels(details: boolean) {
+  const paths: Record<string, string[]> = {
+    "/v1/images/generations": TEXT_MODELS,
+    "/v1/images/edits": EDIT_MODELS,
+    "/v1/async/images/edits": TASK_MODELS,
+    "/v1/chat/completions": ["Qwen3-235B-A22B"],
+  };
+  const ids = new Set(Object.values(paths).flat());
+  const operations = (id: string) =>
+    Object.entries(paths).filter(([, models]) => models.includes(id)).map(([path]) => ({
+      type: path.split("/").at(-1),
+      path,
+      price: 0.1,
+      unit_tag: "次",
+    }));
+  return {
+    object: "list",
+    data: [...ids].map((id) => ({ id, object: "model", ...details && { operations: operations(id) } })),
+  };
 }

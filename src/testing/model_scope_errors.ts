@@ -4,7 +4,7 @@ import { Refusal } from "./reply.ts";
 const request_id = "00000000-0000-4000-a000-000000000000";
 
 /** A refusal in the shape with a code. */
-export function modelScopeError(status: number, message: string, code = `${status}`): Refusal {
+export function modelScopeError(status: number, message: string, code?: string): Refusal {
   return new Refusal(status, { error: { message, code }, request_id });
 }
 

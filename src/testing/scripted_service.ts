@@ -208,10 +208,8 @@ export abstract class ScriptedService implements AsyncDisposable {
     this.#changed();
     const headers = { "content-type": spoilt.type, ...this.replyHeaders, ...spoilt.headers };
     const wait = gate?.point === "last event" && reply.events ? () => this.#pass(gate, left) : undefined;
-    return new Response(stream(spoilt.frames, spoilt.breaksOff, wait, left), {
-      status: spoilt.status,
-      headers,
-    });
+    const body = spoilt.status === 204 ? null : stream(spoilt.frames, spoilt.breaksOff, wait, left);
+    return new Response(body, { status: spoilt.status, headers });
   }
 
   async #answer(call: RecordedCall, readable: boolean, match: Match | undefined): Promise<Reply> {

@@ -6,6 +6,7 @@ import { giteeService } from "./gitee_service.ts";
 import { huggingFaceService } from "./hugging_face_service.ts";
 import { midjourneyService } from "./midjourney_service.ts";
 import { modalService } from "./modal_service.ts";
+import { modelScopeService } from "./model_scope_service.ts";
 import { newApiService } from "./new_api_service.ts";
 import { openAiService } from "./openai_service.ts";
 import { replicateService } from "./replicate_service.ts";
@@ -21,6 +22,7 @@ export const SERVICES: Record<string, () => ScriptedService & { newKey(): string
   HuggingFace: huggingFaceService,
   Midjourney: midjourneyService,
   Modal: modalService,
+  ModelScope: modelScopeService,
   NewApi: newApiService,
   OpenAI: openAiService,
   Replicate: replicateService,

@@ -1,0 +1,1 @@
+// Pollinations: being written.
