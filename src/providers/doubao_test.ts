@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CONSEQUENCES, type FailureKind } from "../core/failure.ts";
+import { dataUrl, refusal } from "../testing/provider_replies.ts";
 import { type DoubaoCode, doubaoError } from "../testing/doubao_errors.ts";
 import { type DoubaoService, doubaoService } from "../testing/doubao_service.ts";
 import { FileHost } from "../testing/file_host.ts";
@@ -46,17 +47,11 @@ async function made(response: Response): Promise<number> {
   return body.data.length;
 }
 
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
-
 function sent({ service }: Scene): Record<string, unknown> {
   return service.imageCalls.at(-1)!.json as Record<string, unknown>;
 }
 
 const small = paintPng({ width: 32, height: 32 });
-const dataUrl = (bytes: Uint8Array, type = "image/png") => `data:${type};base64,${bytes.toBase64()}`;
 const given = (...urls: string[]) => ({ images: urls.map((image_url) => ({ image_url })) });
 
 Deno.test("Doubao is asked once and at once, and its result is fetched without the key", async () => {

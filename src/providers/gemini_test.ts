@@ -9,6 +9,7 @@ import {
 import sharp from "sharp";
 import { systemClock } from "../core/clock.ts";
 import { readImageFacts } from "../core/media.ts";
+import { dataUrl, pictures, refusal } from "../testing/provider_replies.ts";
 import {
   GEMINI_ERRORS,
   geminiError,
@@ -55,18 +56,6 @@ async function startScene(env: Record<string, string> = {}): Promise<Scene> {
 }
 
 const small = paintPng({ width: 64, height: 48 });
-const dataUrl = (bytes: Uint8Array, type = "image/png") => `data:${type};base64,${bytes.toBase64()}`;
-
-async function pictures(response: Response): Promise<Uint8Array[]> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body.data.map(({ b64_json }: { b64_json: string }) => Uint8Array.fromBase64(b64_json));
-}
-
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
 
 Deno.test("Gemini is asked for an image alone, with the key in its own header", async () => {
   await using scene = await startScene();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import sharp from "sharp";
 import type { Clock } from "../core/clock.ts";
 import { CONSEQUENCES, type FailureKind } from "../core/failure.ts";
+import { given, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { type MidjourneyDialect, midjourneyError, submitted } from "../testing/midjourney_requests.ts";
@@ -62,11 +63,6 @@ async function pictures(response: Response) {
   }));
 }
 
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
-
 function means(told: { status: number; type: string }, kind: FailureKind): void {
   const { relay, type } = CONSEQUENCES[kind];
   assert.deepEqual([told.status, told.type], [relay, type], JSON.stringify(told));
@@ -78,9 +74,6 @@ const submissions = ({ service }: Scene) =>
 const small = paintPng({ width: 32, height: 32 });
 const other = paintPng({ width: 32, height: 32, seed: 2 });
 const dataUrl = (bytes: Uint8Array) => `data:image/png;base64,${bytes.toBase64()}`;
-const given = (...images: Uint8Array[]) => ({
-  images: images.map((bytes) => ({ image_url: dataUrl(bytes) })),
-});
 
 for (const dialect of DIALECTS) {
   Deno.test(`${dialect}: a task is handed in, asked for with the secret, and gives one quarter of its grid`, async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { CONSEQUENCES, type FailureKind } from "../core/failure.ts";
 import { readImageFacts } from "../core/media.ts";
+import { given, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { FileHost } from "../testing/file_host.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
@@ -53,11 +54,6 @@ async function made(response: Response): Promise<number> {
   return body.data.length;
 }
 
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
-
 function means(told: { status: number; type: string }, kind: FailureKind): void {
   const { relay, type } = CONSEQUENCES[kind];
   assert.deepEqual([told.status, told.type], [relay, type], JSON.stringify(told));
@@ -66,9 +62,6 @@ function means(told: { status: number; type: string }, kind: FailureKind): void 
 const small = paintPng({ width: 32, height: 32 });
 const mask = paintPng({ width: 32, height: 32, transparent: true });
 const dataUrl = (bytes: Uint8Array) => `data:image/png;base64,${bytes.toBase64()}`;
-const given = (...images: Uint8Array[]) => ({
-  images: images.map((bytes) => ({ image_url: dataUrl(bytes) })),
-});
 const WISHES = {
   size: "768x512",
   seed: 5,

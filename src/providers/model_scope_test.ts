@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../core/clock.ts";
 import { readImageFacts } from "../core/media.ts";
+import { dataUrl, pictures, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { MODEL_SCOPE_ERRORS, modelScopeError, plainModelScopeError } from "../testing/model_scope_errors.ts";
@@ -54,19 +55,7 @@ async function startScene(states = ["SUCCEED"]): Promise<Scene> {
 
 const small = paintPng({ width: 64, height: 48 });
 const other = paintPng({ width: 48, height: 48, seed: 2 });
-const dataUrl = (bytes: Uint8Array, type = "image/png") => `data:${type};base64,${bytes.toBase64()}`;
 const given = (...urls: string[]) => ({ images: urls.map((image_url) => ({ image_url })) });
-
-async function pictures(response: Response): Promise<Uint8Array[]> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body.data.map(({ b64_json }: { b64_json: string }) => Uint8Array.fromBase64(b64_json));
-}
-
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
 
 /** What the last submission held. */
 function sent({ service }: Scene): Record<string, unknown> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import runpodSdk from "runpod-sdk";
 import { readImageFacts } from "../core/media.ts";
+import { pictures } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { paintPng } from "../testing/painting.ts";
@@ -52,12 +53,6 @@ const SDXL = `endpoint:${OWN_ENDPOINTS.sdxl}`;
 const COMFY = `endpoint:${OWN_ENDPOINTS.comfyui}`;
 const small = paintPng({ width: 64, height: 48 });
 const dataUrl = (bytes: Uint8Array) => `data:image/png;base64,${bytes.toBase64()}`;
-
-async function pictures(response: Response): Promise<Uint8Array[]> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body.data.map(({ b64_json }: { b64_json: string }) => Uint8Array.fromBase64(b64_json));
-}
 
 async function refusal(response: Response) {
   const { error } = await response.json();

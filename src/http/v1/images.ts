@@ -36,6 +36,7 @@ export function addImages(app: EdgeApp, edge: Edge): void {
       path: `/v1/images/${endpoint}`,
       tags: ["Images"],
       summary: SUMMARIES[endpoint],
+      description: LONG_CALLS,
       security: [{ key: [] }],
       request: { body: { required: true, content: CONTENT[endpoint] } },
       responses: {
@@ -53,6 +54,13 @@ export function addImages(app: EdgeApp, edge: Edge): void {
     }, (c) => handle(c, edge, endpoint));
   }
 }
+
+const LONG_CALLS =
+  "Pictures take from seconds to minutes. With `stream: true` the connection shows life all the while: previews where " +
+  "the provider has them, comments otherwise. A plain reply is silent until it is there; where something between client " +
+  "and gateway cuts silent connections, set `system.keepAlive` to true: the body then begins with blanks, which JSON " +
+  "readers pass over, and its status is always 200, so that a failure is told in the body alone. What was changed to suit " +
+  "a model is told in `x-imgrouter-notes`.";
 
 const SUMMARIES: Record<Endpoint, string> = {
   generations: "Make images from words",
