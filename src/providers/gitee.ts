@@ -188,7 +188,7 @@ function check({ id }: Ticket, call: Call): Promise<JobState> {
     // What it cost is told as well, and not in which currency.
     if (state === "done") return { state, made: { images: imagesOf(output, call) } };
     const reason = output?.error ?? error;
-    const words = typeof reason === "string" ? reason : message ?? `the task ended as ${status}`;
+    const words = message ?? (typeof reason === "string" ? reason : `the task ended as ${status}`);
     const body = JSON.stringify({ error: reason, message: words });
     const failure = readFailure({ status: 200, body }, [...failures, { kind: state }]);
     // Without a status: it is the task that failed, not the question.

@@ -276,7 +276,7 @@ for (
   const [name, error, status, code] of [
     ["a text", "The content is sensitive.", 400, "content_policy_violation"],
     ["a code", { code: "content_policy", message: "The task failed." }, 400, "content_policy_violation"],
-    ["other words", { code: "oom", message: "out of memory" }, 502, "no_image"],
+    ["other words", { code: "oom", message: "out of memory" }, 502, "oom"],
     ["nothing", null, 502, "no_image"],
   ] as const
 ) {
@@ -433,7 +433,7 @@ Deno.test("a Gitee key rests for a model that is not bought, and altogether when
       "client-key",
     );
     await response.body?.cancel();
-    return [response.status, service.calls.length];
+    return [response.status, service.imageCalls.length];
   };
   service.fail(GITEE_ERRORS.no_resource);
   assert.deepEqual(await ask("Kolors"), [503, 1]);

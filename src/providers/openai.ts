@@ -25,6 +25,7 @@ const family = {
   maxImages: 10,
   maxInputs: 16,
   mask: true,
+  inputs: { types: ["image/png", "image/jpeg", "image/webp"], maxBytes: 50_000_000 },
   maxPartials: 3,
   timeoutMs: 240_000,
   wishes: [...WISHES, "moderation"],

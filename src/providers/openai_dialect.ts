@@ -59,10 +59,14 @@ type Send = <T>(
 ) => Promise<T>;
 
 const generate: Send = (request, call, dialect, read) =>
-  call.post("images/generations", { ...fieldsOf(request, dialect), ...request.providerParams }, read);
+  call.post(
+    at(call, "images/generations"),
+    { ...fieldsOf(request, dialect), ...request.providerParams },
+    read,
+  );
 
 const edit: Send = async (request, call, dialect, read) =>
-  call.form("images/edits", await formOf(request, call, dialect), read);
+  call.form(at(call, "images/edits"), await formOf(request, call, dialect), read);
 
 function operationOf(send: Send, dialect: Dialect): Operation {
   const { failures, tasks } = dialect;
@@ -82,9 +86,14 @@ function operationOf(send: Send, dialect: Dialect): Operation {
   });
 }
 
+/** Base addresses are often configured as a host alone, and the dialect has its version in front of its paths. */
+export function at(call: Call, path: string): string {
+  return new URL(call.baseUrl).pathname === "/" ? `v1/${path}` : path;
+}
+
 /** Lists the models of a service by their ids. */
 export async function listOpenAiModels(call: Call): Promise<DiscoveredModel[]> {
-  const { data } = await call.get("models", json(ModelList));
+  const { data } = await call.get(at(call, "models"), json(ModelList));
   return data.map(({ id }) => ({ id }));
 }
 

@@ -9,7 +9,7 @@ import type { Call, FailureRow, Made, MadeImage, Ticket } from "../core/provider
 import { json } from "./call.ts";
 import { readFailure } from "./failure_reading.ts";
 import type { JobState } from "./job.ts";
-import { type Dialect, mediaOf } from "./openai_dialect.ts";
+import { at, type Dialect, mediaOf } from "./openai_dialect.ts";
 
 type Json = Record<string, unknown>;
 
@@ -62,7 +62,9 @@ function addressOf(task: Json, call: Call): string | undefined {
 
 async function check(ticket: Ticket, call: Call, failures: readonly FailureRow[]): Promise<JobState> {
   const id = encodeURIComponent(ticket.id);
-  for (const path of ticket.url ? [ticket.url] : [`tasks/${id}`, `images/generations/${id}`]) {
+  for (
+    const path of ticket.url ? [ticket.url] : [at(call, `tasks/${id}`), at(call, `images/generations/${id}`)]
+  ) {
     const said = await call.get(path, async (response) => {
       if (response.status !== 404) return stateOf(await json(z.unknown())(response), call, failures);
       await response.body?.cancel();

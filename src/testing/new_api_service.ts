@@ -15,6 +15,22 @@ export interface NewApiOptions {
   answers?: "as asked" | "url" | "b64_json";
 }
 
+/** How a relay goes on that answers with a task instead of an image. */
+export interface TaskScript {
+  /** What the submission is told. */
+  submitted: (task: { id: string; origin: string }) => unknown;
+  /** What each question is told in turn, made of the image that will come; the last one for ever after. */
+  polled?: ((image: { url: string; b64_json: string; id: string }) => unknown)[];
+  /** Where questions are answered; anywhere else the task is not known. Default `/v1/tasks`. */
+  at?: string;
+}
+
+interface Task {
+  script: TaskScript;
+  image: { url: string; b64_json: string; id: string };
+  asked: number;
+}
+
 /** Starts a scripted relay. A prompt that contains "forbidden" is blocked by what is behind it. */
 export function newApiService(options: NewApiOptions = {}): NewApiService {
   return new NewApiService(options);
@@ -44,6 +60,8 @@ export class NewApiService extends ScriptedService {
   protected readonly keyPattern = /^sk-[A-Za-z0-9]{48}$/;
   readonly #models: string[];
   readonly #answers: NonNullable<NewApiOptions["answers"]>;
+  readonly #tasks = new Map<string, Task>();
+  #script?: TaskScript;
   #painted = 0;
 
   constructor(
@@ -60,6 +78,9 @@ export class NewApiService extends ScriptedService {
       answer: (call) => this.#images(strictly(generation, call.json ?? {}, refuse)),
     },
     "POST /v1/images/edits": { kind: "images", answer: (call) => this.#edit(call) },
+    "GET /v1/tasks/:id": { kind: "tasks", answer: (call, { id }) => this.#poll(call, id) },
+    "GET /v1/images/generations/:id": { kind: "tasks", answer: (call, { id }) => this.#poll(call, id) },
+    "GET /v1/queue/:id/state": { kind: "tasks", answer: (call, { id }) => this.#poll(call, id) },
     "GET /v1/models": {
       kind: "models",
       answer: () => ({
@@ -79,6 +100,11 @@ export class NewApiService extends ScriptedService {
 
   get url(): string {
     return `${this.origin}/v1`;
+  }
+
+  /** From now on requests are answered with tasks. */
+  scriptTasks(script: TaskScript): void {
+    this.#script = script;
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
@@ -149,9 +175,26 @@ export class NewApiService extends ScriptedService {
         },
       });
     }
+    if (this.#script) return this.#submit(request, this.#script);
     const data = [];
     for (let made = 0; made < (request.n ?? 1); made++) data.push(await this.#paint(request));
     return { json: { created: Math.floor(Date.now() / 1000), data } };
+  }
+
+  async #submit(request: z.output<typeof generation>, script: TaskScript): Promise<Reply> {
+    const id = `task-${this.#tasks.size + 1}`;
+    const { url = "" } = await this.#paint({ ...request, response_format: "url" });
+    const { b64_json = "" } = await this.#paint({ ...request, response_format: "b64_json" });
+    this.#tasks.set(id, { script, image: { url, b64_json, id }, asked: 0 });
+    return { json: script.submitted({ id, origin: this.origin }) };
+  }
+
+  /** @throws Refusal where the task is not known */
+  #poll({ path }: RecordedCall, id = ""): Reply {
+    const task = this.#tasks.get(id);
+    const { at = "/v1/tasks", polled = [] } = task?.script ?? {};
+    if (!task || !path.startsWith(`${at}/`)) throw newApiError(404, "task not found");
+    return { json: polled[Math.min(task.asked++, polled.length - 1)]?.(task.image) };
   }
 
   async #paint({ size, response_format }: z.output<typeof generation>) {
