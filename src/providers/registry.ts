@@ -5,6 +5,7 @@
 import type { Provider } from "../core/provider.ts";
 import { blackForestLabs } from "./black_forest_labs.ts";
 import { doubao } from "./doubao.ts";
+import { fal } from "./fal.ts";
 import { gemini } from "./gemini.ts";
 import { gitee } from "./gitee.ts";
 import { huggingFace } from "./hugging_face/mod.ts";
@@ -14,6 +15,7 @@ import { mock } from "./mock.ts";
 import { modelScope } from "./model_scope.ts";
 import { newApi } from "./new_api.ts";
 import { openAi } from "./openai.ts";
+import { pollinations } from "./pollinations.ts";
 import { replicate } from "./replicate.ts";
 import { runPod } from "./runpod.ts";
 
@@ -22,10 +24,12 @@ export const PROVIDERS: readonly Provider[] = [
   mock,
   huggingFace,
   modelScope,
+  pollinations,
   replicate,
   runPod,
   gemini,
   blackForestLabs,
+  fal,
   doubao,
   newApi,
   openAi,
