@@ -18,6 +18,7 @@ export const IDENTITIES: ProviderIdentity[] = [
   { name: "RunPod", env: "RUNPOD" },
   { name: "Modal", env: "MODAL" },
   { name: "Midjourney", env: "MIDJOURNEY" },
+  { name: "Fal", env: "FAL" },
   { name: "NewApi", env: "NEWAPI", aliases: ["openai-compatible"], needsBaseUrl: true },
   { name: "Mock", weight: 0 },
 ];
