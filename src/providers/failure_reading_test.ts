@@ -190,12 +190,31 @@ const BODIES: { name: string; body: unknown; read: ErrorBody }[] = [
     body: { fault: { reason: "odd" } },
     read: { message: '{"fault":{"reason":"odd"}}' },
   },
+  {
+    name: "a list of errors that is one",
+    body: { errors: { message: "wrong size", code: "bad_size" }, request_id: "1" },
+    read: { message: "wrong size", code: "bad_size" },
+  },
+  {
+    name: "the fields of zod's flattened error",
+    body: {
+      error: { code: "BAD_REQUEST", message: "bad input", details: { fieldErrors: { size: ["too large"] } } },
+    },
+    read: { message: "bad input", code: "BAD_REQUEST", param: "size" },
+  },
 ];
 for (const { name, body, read } of BODIES) {
   Deno.test(`an error body is understood: ${name}`, () => {
     assert.deepEqual(defined(readErrorBody(JSON.stringify(body))), read);
   });
 }
+
+Deno.test("a code that repeats the status is none", () => {
+  for (const code of [429, "429"]) {
+    assert.equal(readFailure({ status: 429, body: JSON.stringify({ error: { code } }) }).code, undefined);
+  }
+  assert.equal(readFailure({ status: 429, body: '{"error":{"code":1302}}' }).code, "1302");
+});
 
 Deno.test("plain text and pages are told in words", () => {
   assert.equal(readErrorBody("upstream connect error").message, "upstream connect error");

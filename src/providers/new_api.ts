@@ -40,7 +40,7 @@ export const newApi = defineProvider({
   }],
   operations: openAiDialect({
     failures,
-    // tasks: resellerTasks(failures),
+    tasks: resellerTasks(failures),
     fields: {
       quality: "quality",
       style: "style",
