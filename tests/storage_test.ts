@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { doubaoService } from "../src/testing/doubao_service.ts";
 import { startGateway, type TestGateway } from "../src/testing/gateway.ts";
 import { refused } from "./drill_scene.ts";
 
@@ -165,4 +166,19 @@ Deno.test("without storage the picture itself is in the reply", async () => {
   await using gateway = await startGateway({ env: { STORAGE: "off" } });
   assert.match(await paint(gateway), /^data:image\/png;base64,/);
   assert.deepEqual(await gateway.stored(), []);
+});
+
+Deno.test("images that a call gave beyond those asked for are kept, and not in the reply", async () => {
+  await using doubao = doubaoService();
+  await using gateway = await startGateway({ env: { DOUBAO_BASE_URL: doubao.url } });
+  const group = {
+    sequential_image_generation: "auto",
+    sequential_image_generation_options: { max_images: 3 },
+  };
+  const body = { model: "doubao-seedream-4-5-251128", prompt: "three foxes", n: 1, provider_params: group };
+  const response = await gateway.post("/v1/images/generations", body, doubao.newKey());
+  const reply = await response.json();
+  assert.equal(response.status, 200, JSON.stringify(reply));
+  assert.equal(reply.data.length, 1);
+  assert.equal((await gateway.stored()).length, 3);
 });

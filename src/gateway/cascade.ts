@@ -36,6 +36,7 @@ export interface AcceptedJob {
 
 /** What the walk gave. */
 export interface Gathered {
+  /** At least as many as were asked for; some calls give more. */
   shots: Shot[];
   /** The step that made the first image. */
   step: Step;
@@ -80,7 +81,7 @@ export interface CascadeOptions extends Omit<AttemptOptions, "timeoutMs" | "onSt
 }
 
 /**
- * Gathers exactly `count` images from `steps`, in their order.
+ * Gathers `count` images or more from `steps`, in their order.
  * @throws CascadeFailed where that can't be done
  */
 export async function cascade(
@@ -139,7 +140,7 @@ class Walk {
 
   get gathered(): Gathered {
     return {
-      shots: this.#shots.slice(0, this.count),
+      shots: this.#shots,
       step: this.#firstStep!,
       usage: this.#usage,
       costUsd: this.#costUsd,

@@ -234,13 +234,14 @@ export class Gateway {
       const { step, costUsd, usage } = gathered;
       const provider = step.route.provider.name;
       const model = step.route.model.id;
-      const costEach = costUsd === undefined ? undefined : costUsd / count;
+      const costEach = costUsd === undefined ? undefined : costUsd / gathered.shots.length;
       const kept = await Promise.all(gathered.shots.map(async (shot) => ({
         ...shot,
         name: await pictures.keep(shot, { ...about, ...tell(shot), provider, model, costUsd: costEach }),
       })));
       return {
-        pictures: kept,
+        // What a call gave beyond the count is kept, since it was paid for, and not in the reply.
+        pictures: kept.slice(0, count),
         provider,
         model,
         attempts: attempts.length,
