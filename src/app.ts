@@ -21,6 +21,7 @@ import { createRouter } from "./http/router.ts";
 import { logger } from "./log/log.ts";
 import { createLocalBlobs } from "./platform/blobs_local.ts";
 import { convertImage } from "./platform/convert.ts";
+import { uploadToBed } from "./platform/image_bed.ts";
 import { createOutbound } from "./platform/outbound.ts";
 import { sqliteDialect } from "./platform/sqlite.ts";
 import { findProvider, PROVIDERS, recogniseKey } from "./providers/registry.ts";
@@ -139,11 +140,13 @@ export async function createApp(
   );
   await pools.load();
   const blobs = createLocalBlobs(join(dataDir, "storage"));
-  const pictures = new Pictures({
-    clock,
-    blobs: () => config().storage.target === "off" ? undefined : blobs,
-    onError: (error, name) => log.error("Could not store {name}: {error}", { name, error }),
-  });
+  const pictures = undo.use(
+    new Pictures({
+      clock,
+      blobs: () => config().storage.target === "off" ? undefined : blobs,
+      onError: (error, name) => log.error("Could not store {name}: {error}", { name, error }),
+    }),
+  );
   const catalogue = new Catalogue({
     providers: PROVIDERS,
     settings: of,
@@ -189,6 +192,20 @@ export async function createApp(
       onError: (error) => log.error("Could not count use: {error}", { error }),
     }),
     fitInputs: createFitInputs(convertImage),
+    publish: async (media, signal) => {
+      const { imageBed, system } = config();
+      if (imageBed.baseUrl !== undefined) {
+        try {
+          return await uploadToBed(media, imageBed, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          log.warn("Could not upload an input to the image bed: {error}", { error });
+        }
+      }
+      if (system.publicBaseUrl === undefined) return undefined;
+      const name = await pictures.lend(media, signal);
+      return name && `${system.publicBaseUrl.replace(/\/+$/, "")}/storage/${encodeURIComponent(name)}`;
+    },
     onAccepted: ({ ticket, ...job }, requestId) => {
       gatewayLog.info("{provider} took on the job {job}", { provider: job.provider, job: ticket.id });
       journaled.add(requestId);

@@ -59,6 +59,29 @@ export function configSchema(providers: readonly ProviderIdentity[]) {
         description: "Where finished images are kept: disk, or off for nowhere.",
       }),
     }).prefault({}),
+    imageBed: z.object({
+      baseUrl: httpUrl().optional().register(abouts, {
+        env: "IMAGE_BED_BASE_URL",
+        title: "Image bed",
+        description: "Address of your own image bed, for providers that take inputs by address alone.",
+      }),
+      authCode: z.string().optional().register(abouts, {
+        env: "IMAGE_BED_AUTH_CODE",
+        secret: true,
+        title: "Code of the image bed",
+        description: "Its API token or upload code.",
+      }),
+      uploadFolder: z.string().default("imgrouter").register(abouts, {
+        env: "IMAGE_BED_UPLOAD_FOLDER",
+        title: "Folder in the image bed",
+        description: "Folder that inputs are uploaded to.",
+      }),
+      uploadChannel: z.string().optional().register(abouts, {
+        env: "IMAGE_BED_UPLOAD_CHANNEL",
+        title: "Channel of the image bed",
+        description: "Where the bed keeps them, such as telegram, cfr2 or s3; absent = its own choice.",
+      }),
+    }).prefault({}),
     history: z.object({
       retentionDays: z.int().min(1).default(30).register(abouts, {
         title: "Days of history",

@@ -3,7 +3,7 @@
  * the moment it has one, from memory until it is on disk.
  */
 import type { Clock } from "../core/clock.ts";
-import type { ImageFacts } from "../core/media.ts";
+import type { ImageFacts, Media } from "../core/media.ts";
 import { blobName } from "../platform/blob_names.ts";
 import type { Blobs } from "../platform/ports.ts";
 import type { Shot } from "./attempt.ts";
@@ -28,10 +28,13 @@ export interface Pending {
   facts: ImageFacts;
 }
 
+const LENT_FOR = 10 * 60_000;
+
 /** Keeps pictures. */
 export class Pictures {
   #pending = new Map<string, Pending>();
   #writes = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
 
   /** @param options.blobs absent where nothing is stored. */
   constructor(
@@ -80,7 +83,23 @@ export class Pictures {
     return name;
   }
 
-  /** A picture that is still on its way to the disk. */
+  /** Serves an input for some minutes under a name that nobody can guess, for a provider to fetch. */
+  async lend(media: Media, signal: AbortSignal): Promise<string | undefined> {
+    const facts = await media.facts(signal);
+    if (!facts) return undefined;
+    const { clock } = this.options;
+    const name = blobName({ time: new Date(clock.now()), prompt: "input", type: facts.type });
+    this.#pending.set(name, { bytes: await media.bytes(signal), facts });
+    clock.sleep(LENT_FOR, this.#closing.signal).catch(() => {}).finally(() => this.#pending.delete(name));
+    return name;
+  }
+
+  /** Ends what is lent. */
+  [Symbol.dispose](): void {
+    this.#closing.abort();
+  }
+
+  /** A picture that is still on its way to the disk, or lent. */
   pending(name: string): Pending | undefined {
     return this.#pending.get(name);
   }

@@ -149,11 +149,14 @@ async function inputOf(media: Media, call: Call): Promise<{ image_url: string }>
   return { image_url: media.url ?? await addressOf(media, call) };
 }
 
-/** Larger inputs go to the service's own store, where they lie open for a month, in bytes. */
+/** Larger inputs need an address, in bytes: ours where there is one, else the service's store, open for a month. */
 const MAX_DATA_URL = 5_000_000;
 
 async function addressOf(media: Media, call: Call): Promise<string> {
   if ((await media.bytes(call.signal)).length <= MAX_DATA_URL) return media.dataUrl(call.signal);
+  const published = await call.publish(media);
+  if (published !== undefined) return published;
+  call.note("image: it was uploaded to the provider's own store, where it lies open for 30 days");
   const form = new FormData();
   form.append("file", await media.file("input", call.signal));
   return (await call.form(`${storeOf(call)}/upload`, form, json(Uploaded))).url;

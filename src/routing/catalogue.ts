@@ -122,8 +122,10 @@ export class Catalogue {
 
   /** The route of a named model at one provider, if the provider has it or takes ids that are not listed. */
   route(provider: Provider, id: string, task: Task): Route | undefined {
-    const model = this.#find(provider, successorOf(provider, id) ?? id) ??
-      (isUnlisted(provider, id) ? rowFor(provider, id) : undefined);
+    const wanted = successorOf(provider, id) ?? id;
+    // A pattern must not bring back what the owner hid.
+    const isLetThrough = isUnlisted(provider, id) && !this.options.settings(provider).models[wanted]?.hidden;
+    const model = this.#find(provider, wanted) ?? (isLetThrough ? rowFor(provider, id) : undefined);
     return model && this.#route(provider, model, task);
   }
 

@@ -59,6 +59,12 @@ Deno.test("an owner may add, hide and price models", () => {
   assert.deepEqual(rows[2]!.tasks, ["blend"]);
 });
 
+Deno.test("a model that its owner hid is not let through by a pattern of ids either", () => {
+  const hidden = catalogueOf([studio], { Studio: { models: { "painter-x9": { hidden: true } } } });
+  assert.deepEqual(names(catalogueOf([studio]).named("painter-x9", "generate")), ["Studio/painter-x9"]);
+  assert.deepEqual(hidden.named("painter-x9", "generate"), []);
+});
+
 Deno.test("without a name a provider answers with the configured model, else with its own choice", () => {
   const catalogue = catalogueOf([studio]);
   assert.deepEqual(names([catalogue.defaultRoute(studio, "generate")]), ["Studio/Painter-1"]);
