@@ -1,5 +1,6 @@
 /** `/storage/{name}`: stored pictures. No key is asked for, because chat apps and browsers send none with images. */
 import { z } from "@hono/zod-openapi";
+// @ts-types="@types/range-parser"
 import parseRange from "range-parser";
 import { documented, type EdgeApp, errorResponses } from "./documented.ts";
 import type { Edge, EdgeContext } from "./edge.ts";
