@@ -28,7 +28,8 @@ export interface Hints {
 export function readKey(headers: Headers): string | undefined {
   const authorization = headers.get("authorization")?.trim() ?? "";
   const candidates = [
-    authorization.replace(/^bearer\b/i, ""),
+    // A proxy's own login may stand where the key would.
+    /^(basic|digest)\s/i.test(authorization) ? undefined : authorization.replace(/^bearer\b/i, ""),
     headers.get("x-api-key"),
     headers.get("api-key"),
   ];

@@ -75,6 +75,12 @@ const HEADERS: { name: string; headers: Record<string, string>; key: string | un
   },
   { name: "null", headers: { authorization: "Bearer null" }, key: undefined },
   { name: "undefined", headers: { authorization: "Bearer undefined", "x-api-key": "NULL" }, key: undefined },
+  {
+    name: "a header beside a proxy's own login",
+    headers: { authorization: "Basic dXNlcjpwYXNz", "x-api-key": "mine" },
+    key: "mine",
+  },
+  { name: "a proxy's own login alone", headers: { authorization: "Basic dXNlcjpwYXNz" }, key: undefined },
   { name: "Bearer alone", headers: { authorization: "Bearer " }, key: undefined },
   { name: "empty headers", headers: { authorization: "", "x-api-key": "", "api-key": "  " }, key: undefined },
   { name: "nothing", headers: {}, key: undefined },

@@ -136,9 +136,27 @@ function readWait(headers: Headers | undefined, said: ErrorBody, now: number): n
     if (!Number.isNaN(date)) return Math.max(0, date - now);
   }
   if (said.waitMs !== undefined) return said.waitMs;
-  const words = /(?:try again|retry|resets) (?:in|after) ~?(\d+(?:\.\d+)?) ?(ms|s|m)/i.exec(said.message);
-  if (!words) return undefined;
-  return Number(words[1]) * { ms: 1, s: 1000, m: 60_000 }[words[2]!.toLowerCase() as "ms" | "s" | "m"];
+  return waitInWords(said.message);
+}
+
+/** Beginnings of units, the longer first, in ms. */
+const UNITS: [RegExp, number][] = [[/^m(s|illi)/i, 1], [/^s/i, 1000], [/^m/i, 60_000], [/^h/i, 3_600_000]];
+const PART = String
+  .raw`(\d+(?:\.\d+)?) ?(ms|milliseconds?|s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:ours?)?)\b`;
+const WAIT = new RegExp(`(?:try again|retry|resets) (?:in|after) ~?((?:${PART}[ ,]*){1,3})`, "i");
+
+/** `try again in 12.3s`, `in 500 milliseconds`, `after 1m30s`; in ms. */
+function waitInWords(message: string): number | undefined {
+  // `1m30s` has no end of a word between its parts.
+  const words = WAIT.exec(message.replace(/(\d ?[a-z]+)(?=\d)/gi, "$1 "))?.[1];
+  if (words === undefined) return undefined;
+  let wait = 0;
+  for (const [, count, unit] of words.matchAll(new RegExp(PART, "gi"))) wait += Number(count) * unitOf(unit!);
+  return wait;
+}
+
+function unitOf(word: string): number {
+  return UNITS.find(([beginning]) => beginning.test(word))![1];
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

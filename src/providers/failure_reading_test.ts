@@ -118,6 +118,11 @@ const WAITS: Wait[] = [
   { name: "words in seconds", message: "Please try again in 12.3s.", ms: 12_300 },
   { name: "words in seconds, written out", message: "Try again after 7 seconds", ms: 7000 },
   { name: "words in milliseconds", message: "Please try again in 250ms.", ms: 250 },
+  { name: "milliseconds in full", message: "Please try again in 500 milliseconds.", ms: 500 },
+  { name: "seconds in full", message: "retry after 51.84 seconds.", ms: 51_840 },
+  { name: "minutes and seconds", message: "Please try again in 1m30s.", ms: 90_000 },
+  { name: "hours and minutes in full", message: "try again in 1 hour 5 minutes", ms: 3_900_000 },
+  { name: "a word that begins like a unit", message: "try again in 5 moons", ms: undefined },
   { name: "words in minutes", message: "retry after 2 minutes", ms: 120_000 },
   { name: "a header before words", headers: { "retry-after": "5" }, message: "try again in 9s", ms: 5000 },
   {
