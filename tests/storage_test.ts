@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { readImageFacts } from "../src/core/media.ts";
 import { doubaoService } from "../src/testing/doubao_service.ts";
+import { FakeClock } from "../src/testing/fake_clock.ts";
 import { startGateway, type TestGateway } from "../src/testing/gateway.ts";
 import { refused } from "./drill_scene.ts";
 
@@ -149,17 +151,25 @@ Deno.test("a name that leads out of the folder, or to what is no picture, is a 4
   assert.equal((await refused(fetch(`${gateway.url}/storage/nothing-there.png`))).status, 404);
 });
 
-Deno.test("a disk that can't be written to never fails a reply", async () => {
-  await using gateway = await startGateway();
-  await Deno.writeTextFile(join(gateway.dataDir, "storage"), "a file where the folder should be");
+Deno.test("a disk that can't be written to never fails a reply, and gets the picture when it can", async () => {
+  const clock = new FakeClock();
+  await using gateway = await startGateway({ clock });
+  const obstacle = join(gateway.dataDir, "storage");
+  await Deno.writeTextFile(obstacle, "a file where the folder should be");
   const reply = await gateway.post("/v1/images/generations", { ...small, response_format: "b64_json" });
   assert.equal(reply.status, 200);
   assert.ok((await reply.json()).data[0].b64_json.length > 100);
-  const linked = await gateway.post("/v1/images/generations", small);
-  assert.equal(linked.status, 200);
-  const { data } = await linked.json();
+  const url = await paint(gateway);
   await gateway.app.settled();
-  assert.equal((await refused(fetch(data[0].url))).status, 404);
+  const fromMemory = await (await fetch(url)).bytes();
+  assert.equal(readImageFacts(fromMemory)?.width, 64);
+
+  await Deno.remove(obstacle);
+  await clock.sleeping(5_000, 2);
+  await clock.pass(5_000);
+  for (let turn = 0; turn < 500 && (await gateway.stored()).length < 2; turn++) await clock.pass(1);
+  assert.equal((await gateway.stored()).length, 2);
+  assert.deepEqual(await (await fetch(url)).bytes(), fromMemory);
 });
 
 Deno.test("without storage the picture itself is in the reply", async () => {

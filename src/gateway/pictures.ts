@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { ImageFacts, Media } from "../core/media.ts";
+import { growingPause } from "../core/pause.ts";
 import { blobName } from "../platform/blob_names.ts";
 import type { Blobs } from "../platform/ports.ts";
 import type { Shot } from "./attempt.ts";
@@ -29,12 +30,18 @@ export interface Pending {
 }
 
 const LENT_FOR = 10 * 60_000;
+const AGAIN_AFTER = { first: 5_000, most: 10 * 60_000 };
+/** Some two hours in all. */
+const MAX_TRIES = 20;
+const MAX_UNWRITTEN = 256 * 1024 * 1024;
 
 /** Keeps pictures. */
 export class Pictures {
   #pending = new Map<string, Pending>();
   #writes = new Set<Promise<void>>();
   readonly #closing = new AbortController();
+  /** Bytes of pictures that the disk did not take yet. */
+  #unwritten = 0;
 
   /** @param options.blobs absent where nothing is stored. */
   constructor(
@@ -73,14 +80,37 @@ export class Pictures {
       height: facts.height,
       type: facts.type,
     };
-    const write = blobs.put(name, bytes, sidecar)
-      .catch((error) => this.options.onError(error, name))
-      .finally(() => {
-        this.#pending.delete(name);
-        this.#writes.delete(write);
-      });
+    const put = () => blobs.put(name, bytes, sidecar);
+    const write = put()
+      .then(() => void this.#pending.delete(name), (error) => {
+        this.options.onError(error, name);
+        void this.#tryAgain(name, bytes.length, put);
+      })
+      .finally(() => this.#writes.delete(write));
     this.#writes.add(write);
     return name;
+  }
+
+  /** Keeps a picture that could not be written in memory, while there is room, until the disk takes it. */
+  async #tryAgain(name: string, size: number, put: () => Promise<void>): Promise<void> {
+    if (this.#unwritten + size <= MAX_UNWRITTEN) {
+      this.#unwritten += size;
+      await this.#untilWritten(name, put);
+      this.#unwritten -= size;
+    }
+    this.#pending.delete(name);
+  }
+
+  async #untilWritten(name: string, put: () => Promise<void>): Promise<void> {
+    for (let turn = 1; turn <= MAX_TRIES; turn++) {
+      try {
+        await this.options.clock.sleep(growingPause(AGAIN_AFTER, turn), this.#closing.signal);
+        return await put();
+      } catch (error) {
+        if (this.#closing.signal.aborted) return;
+        this.options.onError(error, name);
+      }
+    }
   }
 
   /** Serves an input for some minutes under a name that nobody can guess, for a provider to fetch. */
@@ -104,7 +134,7 @@ export class Pictures {
     return this.#pending.get(name);
   }
 
-  /** Resolves when all that was begun is written. */
+  /** Resolves when all that was begun is written, or has failed for the first time. */
   async settled(): Promise<void> {
     await Promise.all(this.#writes);
   }

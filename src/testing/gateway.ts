@@ -63,7 +63,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
       const names: string[] = [];
       try {
         for await (const entry of Deno.readDir(join(dataDir, "storage"))) {
-          if (!entry.name.endsWith(".json")) names.push(entry.name);
+          if (!entry.name.endsWith(".json") && !entry.name.startsWith(".")) names.push(entry.name);
         }
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
