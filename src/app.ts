@@ -27,11 +27,11 @@ import { sqliteDialect } from "./platform/sqlite.ts";
 import { findProvider, PROVIDERS, recogniseKey } from "./providers/registry.ts";
 import { Catalogue } from "./routing/catalogue.ts";
 import { Health } from "./routing/health.ts";
-import { type Client as StoredClient, createClientStore } from "./store/clients.ts";
+import { type Client as StoredClient, type ClientStore, createClientStore } from "./store/clients.ts";
 import { openDatabase } from "./store/database.ts";
-import { createHistory } from "./store/history.ts";
+import { createHistory, type History } from "./store/history.ts";
 import { createJournal, type Journal } from "./store/journal.ts";
-import { createKeyStore } from "./store/keys.ts";
+import { createKeyStore, type KeyStore } from "./store/keys.ts";
 import { createVault, loadSecretKey, type Vault } from "./store/secrets.ts";
 import { VERSION } from "./version.ts";
 
@@ -50,9 +50,9 @@ export interface App extends AsyncDisposable {
   usable: () => string[];
   modes: () => { relay: boolean; backend: boolean };
   stores: {
-    clients: ReturnType<typeof createClientStore>;
-    keys: ReturnType<typeof createKeyStore>;
-    history: ReturnType<typeof createHistory>;
+    clients: ClientStore;
+    keys: KeyStore;
+    history: History;
     journal: Journal;
   };
   /** Takes in keys that were added to the store. */
@@ -338,7 +338,7 @@ function configuredModels(config: () => Config): (provider: Provider) => readonl
 
 /** Keys of the environment and of the store alike are looked up by their hash. */
 function clientFinder(options: {
-  clients: ReturnType<typeof createClientStore>;
+  clients: ClientStore;
   vault: Vault;
   config: () => Config;
   clock: Clock;
@@ -416,7 +416,7 @@ function recordOf(story: Story) {
 
 /** Rests end at midnight (UTC), as they did in img-router. */
 async function addLegacyKeys(
-  store: ReturnType<typeof createKeyStore>,
+  store: KeyStore,
   entries: LegacyKey[],
   now: number,
 ): Promise<void> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import sharp from "sharp";
 import fc from "fast-check";
 import { readImageFacts } from "../core/media.ts";
+import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { EXHAUSTED, type FalService, falService, modelError, requestError } from "../testing/fal_service.ts";
 import { FileHost } from "../testing/file_host.ts";
@@ -59,21 +60,6 @@ async function waitFor(clock: FakeClock, questions: number): Promise<void> {
 
 const small = paintPng({ width: 320, height: 256 });
 const other = paintPng({ width: 256, height: 256, seed: 2 });
-const dataUrl = (bytes: Uint8Array, type = "image/png") => `data:${type};base64,${bytes.toBase64()}`;
-const given = (...images: Uint8Array[]) => ({
-  images: images.map((bytes) => ({ image_url: dataUrl(bytes) })),
-});
-
-async function pictures(response: Response): Promise<Uint8Array[]> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body.data.map(({ b64_json }: { b64_json: string }) => Uint8Array.fromBase64(b64_json));
-}
-
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
 
 /** What was sent to a model, without what all models are sent. */
 function sent({ service }: Scene): Record<string, unknown> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../core/clock.ts";
 import { readImageFacts } from "../core/media.ts";
+import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { flatGiteeError, GITEE_ERRORS, giteeError } from "../testing/gitee_errors.ts";
@@ -52,21 +53,6 @@ async function startScene(): Promise<Scene> {
 const small = paintPng({ width: 64, height: 48 });
 const other = paintPng({ width: 48, height: 48, seed: 2 });
 const mask = paintPng({ width: 64, height: 48, transparent: true });
-const dataUrl = (bytes: Uint8Array, type = "image/png") => `data:${type};base64,${bytes.toBase64()}`;
-const given = (...images: Uint8Array[]) => ({
-  images: images.map((bytes) => ({ image_url: dataUrl(bytes) })),
-});
-
-async function pictures(response: Response): Promise<Uint8Array[]> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body.data.map(({ b64_json }: { b64_json: string }) => Uint8Array.fromBase64(b64_json));
-}
-
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
 
 /** The parts of the last form in their order; files by name, type and content. */
 async function parts({ service }: Scene): Promise<[string, string][]> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import sharp from "sharp";
 import type { Clock } from "../core/clock.ts";
 import { CONSEQUENCES, type FailureKind } from "../core/failure.ts";
-import { given, refusal } from "../testing/provider_replies.ts";
+import { dataUrl, given, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { type MidjourneyDialect, midjourneyError, submitted } from "../testing/midjourney_requests.ts";
@@ -73,7 +73,6 @@ const submissions = ({ service }: Scene) =>
   service.imageCalls.map(({ path, json }) => [path.replace("/mj/submit/", ""), json]);
 const small = paintPng({ width: 32, height: 32 });
 const other = paintPng({ width: 32, height: 32, seed: 2 });
-const dataUrl = (bytes: Uint8Array) => `data:image/png;base64,${bytes.toBase64()}`;
 
 for (const dialect of DIALECTS) {
   Deno.test(`${dialect}: a task is handed in, asked for with the secret, and gives one quarter of its grid`, async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { CONSEQUENCES, type FailureKind } from "../core/failure.ts";
 import { readImageFacts } from "../core/media.ts";
-import { given, refusal } from "../testing/provider_replies.ts";
+import { dataUrl, given, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { FileHost } from "../testing/file_host.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
@@ -61,7 +61,6 @@ function means(told: { status: number; type: string }, kind: FailureKind): void 
 
 const small = paintPng({ width: 32, height: 32 });
 const mask = paintPng({ width: 32, height: 32, transparent: true });
-const dataUrl = (bytes: Uint8Array) => `data:image/png;base64,${bytes.toBase64()}`;
 const WISHES = {
   size: "768x512",
   seed: 5,

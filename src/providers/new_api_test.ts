@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { systemClock } from "../core/clock.ts";
 import { readImageFacts } from "../core/media.ts";
+import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { FileHost } from "../testing/file_host.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
@@ -62,21 +63,6 @@ async function startScene(options: NewApiOptions & { task?: TaskScript } = {}): 
 
 const small = paintPng({ width: 64, height: 48 });
 const other = paintPng({ width: 48, height: 48, seed: 2 });
-const dataUrl = (bytes: Uint8Array) => `data:image/png;base64,${bytes.toBase64()}`;
-const given = (...images: Uint8Array[]) => ({
-  images: images.map((bytes) => ({ image_url: dataUrl(bytes) })),
-});
-
-async function pictures(response: Response): Promise<Uint8Array[]> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body.data.map(({ b64_json }: { b64_json: string }) => Uint8Array.fromBase64(b64_json));
-}
-
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
 
 Deno.test("a relay is sent all wishes by the names that most services have for them", async () => {
   await using scene = await startScene();

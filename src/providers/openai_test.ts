@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { systemClock } from "../core/clock.ts";
 import { readImageFacts } from "../core/media.ts";
+import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
 import { incorrectKey, OPENAI_ERRORS, openAiError } from "../testing/openai_errors.ts";
 import { OPENAI_MODELS } from "../testing/openai_requests.ts";
 import { type OpenAiService, openAiService } from "../testing/openai_service.ts";
@@ -41,21 +42,6 @@ async function startScene(): Promise<Scene> {
 const small = paintPng({ width: 64, height: 48 });
 const other = paintPng({ width: 48, height: 48, seed: 2 });
 const mask = paintPng({ width: 64, height: 48, transparent: true });
-const dataUrl = (bytes: Uint8Array, type = "image/png") => `data:${type};base64,${bytes.toBase64()}`;
-const given = (...images: Uint8Array[]) => ({
-  images: images.map((bytes) => ({ image_url: dataUrl(bytes) })),
-});
-
-async function pictures(response: Response): Promise<Uint8Array[]> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body.data.map(({ b64_json }: { b64_json: string }) => Uint8Array.fromBase64(b64_json));
-}
-
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
 
 function sent({ service }: Scene): Record<string, unknown> {
   return service.imageCalls.at(-1)!.json as Record<string, unknown>;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { systemClock } from "../core/clock.ts";
 import { type ImageType, readImageFacts } from "../core/media.ts";
+import { pictures, refusal } from "../testing/provider_replies.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { paint, paintPng } from "../testing/painting.ts";
 import { badField, POLLINATIONS_ERRORS, publishableLimit } from "../testing/pollinations_errors.ts";
@@ -45,17 +46,6 @@ const other = paintPng({ width: 48, height: 48, seed: 2 });
 const dataUrl = (bytes: Uint8Array, type: ImageType = "image/png") =>
   `data:${type};base64,${bytes.toBase64()}`;
 const given = (...urls: string[]) => ({ images: urls.map((image_url) => ({ image_url })) });
-
-async function pictures(response: Response): Promise<Uint8Array[]> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body.data.map(({ b64_json }: { b64_json: string }) => Uint8Array.fromBase64(b64_json));
-}
-
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
 
 /** What the last request for an image held. */
 function sent({ service }: Scene): Record<string, unknown> {

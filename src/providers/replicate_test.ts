@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import Replicate from "replicate";
 import sharp from "sharp";
 import { readImageFacts } from "../core/media.ts";
-import { pictures } from "../testing/provider_replies.ts";
+import { dataUrl, pictures } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { paintPng } from "../testing/painting.ts";
@@ -56,7 +56,6 @@ const SCHNELL = "black-forest-labs/flux-schnell";
 const SDXL = "stability-ai/sdxl";
 const SDXL_VERSION = "39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa35c5565e08b";
 const small = paintPng({ width: 64, height: 48 });
-const dataUrl = (bytes: Uint8Array) => `data:image/png;base64,${bytes.toBase64()}`;
 
 async function refusal(response: Response) {
   const { error } = await response.json();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import runpodSdk from "runpod-sdk";
 import { readImageFacts } from "../core/media.ts";
-import { pictures } from "../testing/provider_replies.ts";
+import { dataUrl, pictures } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { paintPng } from "../testing/painting.ts";
@@ -52,7 +52,6 @@ const PLAIN = `endpoint:${OWN_ENDPOINTS.plain}`;
 const SDXL = `endpoint:${OWN_ENDPOINTS.sdxl}`;
 const COMFY = `endpoint:${OWN_ENDPOINTS.comfyui}`;
 const small = paintPng({ width: 64, height: 48 });
-const dataUrl = (bytes: Uint8Array) => `data:image/png;base64,${bytes.toBase64()}`;
 
 async function refusal(response: Response) {
   const { error } = await response.json();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { InferenceClient } from "@huggingface/inference";
 import { readImageFacts } from "../../core/media.ts";
-import { given } from "../../testing/provider_replies.ts";
+import { dataUrl, given } from "../../testing/provider_replies.ts";
 import { startGateway, type TestGateway } from "../../testing/gateway.ts";
 import { type HuggingFaceService, huggingFaceService } from "../../testing/hugging_face_service.ts";
 import { paintPng } from "../../testing/painting.ts";
@@ -43,7 +43,6 @@ async function startScene(): Promise<Scene> {
 
 const small = paintPng({ width: 320, height: 256 });
 const other = paintPng({ width: 256, height: 256, seed: 2 });
-const dataUrl = (bytes: Uint8Array) => `data:image/png;base64,${bytes.toBase64()}`;
 
 async function picture(response: Response): Promise<Uint8Array> {
   const body = await response.json();

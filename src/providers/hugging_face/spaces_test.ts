@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Client } from "@gradio/client";
 import { Failed } from "../../core/failure.ts";
 import { readImageFacts } from "../../core/media.ts";
+import { dataUrl } from "../../testing/provider_replies.ts";
 import { FakeClock } from "../../testing/fake_clock.ts";
 import { startGateway, type TestGateway } from "../../testing/gateway.ts";
 import { type AppFunction, MAKE } from "../../testing/gradio_app.ts";
@@ -71,7 +72,6 @@ async function startScene({ env = {}, functions, prefix, file = {} }: {
 }
 
 const small = paintPng({ width: 320, height: 256 });
-const dataUrl = (bytes: Uint8Array) => `data:image/png;base64,${bytes.toBase64()}`;
 
 async function picture(response: Response): Promise<Uint8Array> {
   const body = await response.json();
