@@ -1,6 +1,7 @@
 /** What a provider's bad reply means: its own table first, its status second. */
 import type { Failure, FailureKind } from "../core/failure.ts";
 import type { FailureRow } from "../core/provider.ts";
+import { isRecord } from "../core/record.ts";
 import { readRpcDetails } from "./google_rpc.ts";
 
 /** What can be learnt from a bad reply. */
@@ -157,10 +158,6 @@ function waitInWords(message: string): number | undefined {
 
 function unitOf(word: string): number {
   return UNITS.find(([beginning]) => beginning.test(word))![1];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function textOf(value: unknown): string | undefined {

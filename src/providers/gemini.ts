@@ -14,6 +14,7 @@ import {
 } from "../core/provider.ts";
 import type { ImageRequest } from "../core/request.ts";
 import { parseSize, type SizeRule, sizeText } from "../core/size.ts";
+import { isRecord } from "../core/record.ts";
 import { json } from "./call.ts";
 import { whiteMask } from "./mask.ts";
 
@@ -220,10 +221,6 @@ function merged(body: Record<string, unknown>, params: Record<string, unknown>):
     all[name] = isRecord(known) && isRecord(value) ? merged(known, value) : value;
   }
   return all;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Ends of a candidate that are a refusal; all others only mean that there is no image. */

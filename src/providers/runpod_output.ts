@@ -1,6 +1,7 @@
 /** What RunPod's workers give back: every one has its own form, so the usual ones are tried in turn. */
 import { Media } from "../core/media.ts";
 import type { Call } from "../core/provider.ts";
+import { isRecord } from "../core/record.ts";
 
 /** The members in which workers put images, the likeliest first. */
 const MEMBERS = ["images", "image_url", "result", "image", "message", "data", "url"];
@@ -57,7 +58,3 @@ function imageOf(text: string, call: Call): Media[] | undefined {
 
 /** Long enough not to be a word; base64 has no blanks. */
 const BASE64 = /^[A-Za-z0-9+/\r\n]{40,}={0,2}\s*$/;
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

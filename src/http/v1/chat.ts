@@ -1,6 +1,7 @@
 /** `/v1/chat/completions`: pictures by conversation. An image request in disguise. */
 import { z } from "@hono/zod-openapi";
 import type { ImageRequest } from "../../core/request.ts";
+import { isRecord } from "../../core/record.ts";
 import type { Result } from "../../gateway/handle.ts";
 import { callerOf } from "../auth.ts";
 import { documented, type EdgeApp, errorResponses } from "../documented.ts";
@@ -190,10 +191,6 @@ function isRelay(c: EdgeContext): boolean {
 
 function asNumber(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }
 
 const ChatRequest = z.looseObject({

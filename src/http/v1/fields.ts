@@ -7,6 +7,7 @@ import { Failed } from "../../core/failure.ts";
 import { ENHANCER_NAMES, STYLE_NAMES } from "../../core/fit.ts";
 import type { ImageRequest } from "../../core/request.ts";
 import { parseRatio, parseSize } from "../../core/size.ts";
+import { isRecord } from "../../core/record.ts";
 
 const MAX_PROMPT = 32_000;
 
@@ -206,8 +207,4 @@ function invalid(param: string, expected: string): Failed {
 function isShallow(value: unknown, depth = 0): boolean {
   if (typeof value !== "object" || value === null) return true;
   return depth < 32 && Object.values(value).every((part) => isShallow(part, depth + 1));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
