@@ -2,9 +2,9 @@
 FROM node:22-slim AS build
 WORKDIR /app
 RUN npm install --global --ignore-scripts deno@2.9.6
-COPY deno.json deno.lock ./
 COPY . .
-# Only what the program itself imports; the packages of the tests stay out.
+RUN deno install --frozen && deno task panel && rm -rf node_modules
+# Only what the program itself imports; the packages of the tests and of the panel's build stay out.
 RUN deno install --frozen --entrypoint main.ts && cp "$(deno eval 'console.log(Deno.execPath())')" /usr/local/bin/deno-binary
 
 FROM debian:bookworm-slim

@@ -9,9 +9,14 @@ const loaded = await loadConfig({ providers: IDENTITIES });
 if (!loaded.ok) exitWith(loaded.faults);
 const { logLevel, logFormat } = loaded.config.system;
 const log = configureLog({ level: logLevel, format: logFormat });
-const app = await createApp({ loaded });
+const app = await createApp({ loaded, ring: log.ring });
 if ("faults" in app) exitWith(app.faults);
 
+// One request's fault must not end all others, which may have been paid for.
+globalThis.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  logger("app").error("Unhandled: {error}", { error: event.reason });
+});
 const watching = new AbortController();
 app.settings.subscribe(({ system }) => log.setLevel(system.logLevel));
 void app.settings.watch(watching.signal, {

@@ -1,6 +1,7 @@
 /** How long routing takes where pools are large: each figure should stay under 0.2 ms. */
 import { systemClock } from "../src/core/clock.ts";
 import type { DiscoveredModel } from "../src/core/provider.ts";
+import { isLease, PoolKeys } from "../src/gateway/lease.ts";
 import { findProvider, PROVIDERS } from "../src/providers/registry.ts";
 import { Catalogue, type ProviderSettings } from "../src/routing/catalogue.ts";
 import { type KeyLimits, KeyPool, type PoolKey, type Rest } from "../src/routing/key_pool.ts";
@@ -93,3 +94,22 @@ Deno.bench(
   plans,
   () => void plan({ ...wish, model: "nothing" }, planning("cascade")),
 );
+
+const both = { group: "a plan with all providers, and a lease out of 10 000 keys" };
+for (const [state, pool] of [["all free", allFree], ["9 990 resting", fewFree]] as const) {
+  const keys = new PoolKeys({
+    clock: systemClock,
+    pool: () => pool,
+    reveal: () => Promise.resolve("secret"),
+    baseUrl: () => "http://127.0.0.1",
+    queue: () => ({ length: 100, timeoutMs: 1000 }),
+  });
+  const { signal } = new AbortController();
+  Deno.bench(`plan and lease, ${state}`, both, async () => {
+    const [step] = plan(wish, planning("cascade"));
+    const lease = await keys.lease(step!, new Set(), signal);
+    if (!isLease(lease)) throw new Error(`no key: ${lease.message}`);
+    lease.settle();
+    lease[Symbol.dispose]();
+  });
+}

@@ -1,38 +1,64 @@
 /** The only file that knows every part: opens the stores, wires gateway and HTTP, and ends them in order. */
 import { join } from "node:path";
+import { createAudit } from "./admin/audit.ts";
+import { Filing } from "./admin/filing.ts";
+import { createHousekeeping, type Housekeeping } from "./admin/housekeeping.ts";
+import { LoginLimit } from "./admin/login_limit.ts";
+import { importFolder } from "./admin/import_folder.ts";
+import { LiveFeed } from "./admin/live.ts";
+import { modelLabels } from "./admin/model_label.ts";
+import { keyCounts } from "./admin/overview.ts";
+import { createSessions, type Sessions } from "./admin/sessions.ts";
+import { StorageState } from "./admin/storage_state.ts";
+import { Updates } from "./admin/updates.ts";
+import { Uploads } from "./admin/uploads.ts";
 import { checkBackend, isBackendOn, type Loaded } from "./config/load.ts";
 import type { Fault } from "./config/fault.ts";
 import { type LegacyKey, moveKeys } from "./config/legacy_keys.ts";
+import { inTheirPlaces } from "./config/optimizer_prompts.ts";
 import type { ProviderIdentity } from "./config/provider_identity.ts";
 import type { Config } from "./config/schema.ts";
 import { Settings } from "./config/settings.ts";
+import { bucketOf, knownBucket } from "./config/storage_target.ts";
 import { type Clock, type Dice, systemClock } from "./core/clock.ts";
 import type { Model, Provider } from "./core/provider.ts";
 import { Budget } from "./gateway/budget.ts";
 import type { Client } from "./gateway/caller.ts";
 import { Gateway, type Story } from "./gateway/handle.ts";
 import { createFitInputs } from "./gateway/fit_inputs.ts";
+import { createFitOutput } from "./gateway/fit_output.ts";
 import { PoolKeys } from "./gateway/lease.ts";
 import { Pictures } from "./gateway/pictures.ts";
 import { Pools } from "./gateway/pools.ts";
+import { createPromptOptimizer } from "./gateway/prompt_optimizer.ts";
 import type { AuthOptions } from "./http/auth.ts";
 import type { EdgeApp } from "./http/documented.ts";
+import { Metrics } from "./http/metrics.ts";
 import { createRouter } from "./http/router.ts";
+import { Links } from "./http/signed_links.ts";
 import { logger } from "./log/log.ts";
+import { LogRing } from "./log/ring.ts";
 import { createLocalBlobs } from "./platform/blobs_local.ts";
+import { createTieredBlobs } from "./platform/blobs_tiered.ts";
 import { convertImage } from "./platform/convert.ts";
+import { createDrafts } from "./platform/drafts.ts";
+import { CurrentBucket } from "./platform/current_bucket.ts";
 import { uploadToBed } from "./platform/image_bed.ts";
 import { createOutbound } from "./platform/outbound.ts";
 import { sqliteDialect } from "./platform/sqlite.ts";
+import { Thumbnails } from "./platform/thumbnails.ts";
 import { findProvider, PROVIDERS, recogniseKey } from "./providers/registry.ts";
 import { Catalogue } from "./routing/catalogue.ts";
 import { Health } from "./routing/health.ts";
 import { type Client as StoredClient, type ClientStore, createClientStore } from "./store/clients.ts";
 import { openDatabase } from "./store/database.ts";
+import { createFacets } from "./store/facets.ts";
 import { createHistory, type History } from "./store/history.ts";
 import { createJournal, type Journal } from "./store/journal.ts";
 import { createKeyStore, type KeyStore } from "./store/keys.ts";
+import { createPictureStore, type PictureStore } from "./store/pictures.ts";
 import { createVault, loadSecretKey, type Vault } from "./store/secrets.ts";
+import { createStats } from "./store/stats.ts";
 import { VERSION } from "./version.ts";
 
 /** What an app is made from. */
@@ -40,6 +66,8 @@ export interface AppOptions {
   loaded: Loaded;
   clock?: Clock;
   dice?: Dice;
+  /** The last lines of the log, for the panel. */
+  ring?: LogRing;
 }
 
 /** A running gateway without its server. */
@@ -54,7 +82,11 @@ export interface App extends AsyncDisposable {
     keys: KeyStore;
     history: History;
     journal: Journal;
+    pictures: PictureStore;
   };
+  housekeeping: Housekeeping;
+  uploads: Uploads;
+  sessions: Sessions;
   /** Takes in keys that were added to the store. */
   reload: () => Promise<void>;
   /** Tells load balancers to send nothing more. */
@@ -64,7 +96,13 @@ export interface App extends AsyncDisposable {
 }
 
 const DAY = 24 * 60 * 60_000;
+/** How long an input is lent to a provider, in seconds: jobs may stand in a queue before they fetch it. */
+const LENT_SECONDS = 10 * 60;
+/** Changes by admins are few, and asked for long after. */
+const KEEP_AUDIT = 365 * DAY;
 const DISCOVER_EVERY = 60 * 60_000;
+const RETAIN_EVERY = 60 * 60_000;
+const PRUNE_STATS_EVERY = 60 * 60_000;
 const log = logger("app");
 
 /** How configuration calls the providers. */
@@ -83,12 +121,12 @@ export const IDENTITIES: ProviderIdentity[] = PROVIDERS.map((
  * Gives faults instead where the stores show that the configuration can't be served.
  */
 export async function createApp(
-  { loaded, clock = systemClock, dice = Math.random }: AppOptions,
+  { loaded, clock = systemClock, dice = Math.random, ring = new LogRing() }: AppOptions,
 ): Promise<App | { faults: Fault[] }> {
   await using undo = new AsyncDisposableStack();
   const settings = new Settings(loaded);
   const config = () => settings.current;
-  const { dataDir, secretKey } = config();
+  const { dataDir, secretKey, adminPassword } = config();
   await Deno.mkdir(dataDir, { recursive: true });
   const vault = await createVault(await loadSecretKey({ dataDir, fromEnvironment: secretKey }));
   const db = await openDatabase(sqliteDialect(join(dataDir, "imgrouter.db")));
@@ -97,9 +135,19 @@ export async function createApp(
   const keys = createKeyStore(db, vault, { clock });
   const history = undo.use(createHistory(db, { clock, onError: (error) => log.error("{error}", { error }) }));
   const journal = createJournal(db, { clock });
+  const stats = undo.use(createStats(db, { clock, onError: (error) => log.error("{error}", { error }) }));
+  const live = new LiveFeed({ clock });
+  const pictureStore = createPictureStore(db);
+  const storageState = new StorageState({ clock, store: pictureStore });
+  const audit = createAudit(db, { clock });
   let storedClients = await clients.count();
   const fault = checkBackend(config(), storedClients);
   if (fault) return { faults: [fault] };
+  const sessions = await createSessions(db, {
+    clock,
+    signingKey: await vault.derive("admin sessions"),
+    fixedPassword: adminPassword,
+  });
 
   const moveFileKeys = () =>
     settings.exclusively(async () => {
@@ -126,6 +174,17 @@ export async function createApp(
   const of = (provider: Provider) => config().providers[provider.name]!;
   const baseUrl = (provider: Provider) => of(provider).baseUrl ?? provider.baseUrl;
   const configured = configuredModels(config);
+  const thumbnails = undo.use(
+    new Thumbnails({
+      folder: join(dataDir, "thumbnails"),
+      onError: (error) => log.warn("Could not keep a thumbnail: {error}", { error }),
+    }),
+  );
+  const links = new Links({
+    clock,
+    key: await vault.derive("picture links"),
+    seconds: () => config().storage.linkSeconds,
+  });
   const pools = undo.use(
     new Pools({
       clock,
@@ -134,33 +193,117 @@ export async function createApp(
       keylessModels: (provider) =>
         [...provider.models, ...configured(provider)].flatMap(({ id, keyless }) => keyless ? [id] : []),
       store: keys,
-      open: outbound.fetchImage,
+      open: outbound.openImage,
       onError: (error, what) => log.warn("Could not read or write {what}: {error}", { what, error }),
+      onState: ({ name }) => live.publish({ type: "keys", provider: name }),
     }),
   );
   await pools.load();
-  const blobs = createLocalBlobs(join(dataDir, "storage"));
+  const storageFolder = join(dataDir, "storage");
+  const blobs = createLocalBlobs(storageFolder);
+  const bucket = undo.use(new CurrentBucket(() => knownBucket(config().storage)));
+  const tiered = createTieredBlobs({
+    local: blobs,
+    remote: () => bucket.get(),
+    index: pictureStore,
+    onError: (error, name) => {
+      log.error("{error}", { error, name });
+      storageState.failed(`read ${name}`, error);
+    },
+  });
+  const uploads = undo.use(
+    new Uploads({
+      clock,
+      index: pictureStore,
+      local: blobs,
+      remote: () => bucketOf(config().storage) && bucket.get(),
+      tiered,
+      keepsLocal: () => config().storage.target !== "s3",
+      onError: (error, name) => {
+        log.error("{error}", { error, name });
+        storageState.failed(name === undefined ? "upload pictures" : `upload ${name}`, error);
+      },
+    }),
+  );
+  const drafts = createDrafts(storageFolder);
+  const filing = undo.use(
+    new Filing({
+      clock,
+      index: pictureStore,
+      local: blobs,
+      isBusy: () => gateway.inFlight > 0,
+      served: () => gateway.settled(),
+      onFiled: () => uploads.wake(),
+      onError: (error, name = "pictures") => {
+        log.error("Could not file {name}: {error}", { name, error });
+        storageState.failed(`file ${name}`, error);
+      },
+    }),
+  );
   const pictures = undo.use(
     new Pictures({
       clock,
-      blobs: () => config().storage.target === "off" ? undefined : blobs,
-      onError: (error, name) => log.error("Could not store {name}: {error}", { name, error }),
+      shelf: () =>
+        config().storage.target === "off" ? undefined : {
+          draft: drafts,
+          note: pictureStore.addMissing,
+          uploadWanted: bucketOf(config().storage) !== undefined,
+        },
+      onKept: () => {
+        filing.wake();
+        live.publish({ type: "pictures" });
+      },
+      onError: (error, name) => {
+        log.error("Could not store {name}: {error}", { name, error });
+        storageState.failed(`store ${name}`, error);
+      },
     }),
   );
+  const housekeeping = createHousekeeping({
+    clock,
+    store: pictureStore,
+    blobs,
+    folder: storageFolder,
+    limits: () => config().storage,
+    objects: tiered,
+    uploadWanted: () => bucketOf(config().storage) !== undefined,
+    thumbnails,
+    isPending: (name) => pictures.pending(name) !== undefined,
+    onError: (error, name) => log.warn("Housekeeping could not deal with {name}: {error}", { name, error }),
+  });
   const catalogue = new Catalogue({
     providers: PROVIDERS,
     settings: of,
     discovered: (provider) => pools.discovered(provider),
     configured,
   });
-  const health = new Health();
+  const health = new Health({ onChange: (route) => live.publish({ type: "health", route }) });
+  const labelOf = modelLabels(catalogue, PROVIDERS);
+  const counted = await stats.backfill({ modelOf: labelOf }).catch(report("count the history"));
+  if (counted) log.info("Counted {counted} requests of the history for statistics", { counted });
+  const poolKeys = new PoolKeys({
+    clock,
+    pool: (provider) => pools.pool(provider),
+    reveal: (key) => pools.reveal(key),
+    baseUrl,
+    queue: () => ({ length: config().routing.queueLength, timeoutMs: config().routing.queueTimeout }),
+  });
+  const metrics = undo.use(
+    new Metrics({
+      version: VERSION,
+      inFlight: () => gateway.inFlight,
+      waiting: () => poolKeys.waiting(),
+      keys: () => keyCounts(PROVIDERS, pools, clock.now()),
+      stored: () => storageState.report(),
+    }),
+  );
   const gatewayLog = logger("gateway");
   /** Requests with a job in the journal: most have none, and need no write at their end. */
   const journaled = new Set<string>();
   const gateway = new Gateway({
     clock,
     dice,
-    open: outbound.fetchImage,
+    open: outbound.openImage,
     planning: () => ({
       catalogue,
       findProvider,
@@ -177,13 +320,7 @@ export async function createApp(
       of(provider).timeout ?? Math.max(config().system.apiTimeout, model.timeoutMs ?? 0),
     baseUrl,
     maxConcurrent: (provider) => of(provider).maxConcurrent,
-    keys: new PoolKeys({
-      clock,
-      pool: (provider) => pools.pool(provider),
-      reveal: (key) => pools.reveal(key),
-      baseUrl,
-      queue: () => ({ length: config().routing.queueLength, timeoutMs: config().routing.queueTimeout }),
-    }),
+    keys: poolKeys,
     health,
     pictures,
     budget: new Budget({
@@ -192,6 +329,15 @@ export async function createApp(
       onError: (error) => log.error("Could not count use: {error}", { error }),
     }),
     fitInputs: createFitInputs(convertImage),
+    fitOutput: createFitOutput(
+      convertImage,
+      (error) => log.warn("Could not convert a picture: {error}", { error }),
+    ),
+    optimizePrompt: createPromptOptimizer({
+      clock,
+      settings: () => inTheirPlaces(config().promptOptimizer),
+      onFailure: (work, reason) => gatewayLog.warn("Could not {work} a prompt: {reason}", { work, reason }),
+    }),
     publish: async (media, signal) => {
       const { imageBed, system } = config();
       if (imageBed.baseUrl !== undefined) {
@@ -204,7 +350,7 @@ export async function createApp(
       }
       if (system.publicBaseUrl === undefined) return undefined;
       const name = await pictures.lend(media, signal);
-      return name && `${system.publicBaseUrl.replace(/\/+$/, "")}/storage/${encodeURIComponent(name)}`;
+      return name && links.to(system.publicBaseUrl.replace(/\/+$/, ""), name, { atLeast: LENT_SECONDS });
     },
     onAccepted: ({ ticket, ...job }, requestId) => {
       gatewayLog.info("{provider} took on the job {job}", { provider: job.provider, job: ticket.id });
@@ -214,12 +360,21 @@ export async function createApp(
       );
     },
     onAttempt: ({ provider, model, outcome, durationMs, message, keyName, status }) => {
+      const call = { provider, model: labelOf(provider, model), outcome };
+      metrics.attempt(call);
+      stats.call({ ...call, time: clock.now() });
       const fields = { provider, model, outcome, ms: durationMs, keyName, status, reason: message };
       if (outcome === "ok") gatewayLog.info("{provider} {model} delivered in {ms} ms", fields);
       else gatewayLog.warn("{provider} {model} failed: {outcome}: {reason}", fields);
     },
     onStory: (story) => {
-      history.record(recordOf(story), story.attempts);
+      const record = recordOf(story);
+      history.record(record, story.attempts);
+      const { provider, usedModel } = record;
+      const ended = { ...record, model: provider && usedModel && labelOf(provider, usedModel) };
+      metrics.request(ended);
+      stats.request({ ...ended, time: clock.now() });
+      live.publish({ type: "stats" });
       if (journaled.delete(story.requestId)) {
         journal.ended(story.requestId).catch(report("write the journal"));
       }
@@ -228,10 +383,16 @@ export async function createApp(
   const modes = () => ({ relay: config().system.modes.relay, backend: isBackendOn(config(), storedClients) });
   const findClient = clientFinder({ clients, vault, config, clock, load: (id) => gateway.budget.load(id) });
   let stopping = false;
+  const streams = new AbortController();
+  const startedAt = clock.now();
+  const reload = async () => {
+    storedClients = await clients.count();
+    await pools.load();
+  };
   const http = createRouter({
     version: VERSION,
     clock,
-    startedAt: clock.now(),
+    startedAt,
     settings: () => config().system,
     auth: {
       findClient,
@@ -242,22 +403,80 @@ export async function createApp(
     },
     gateway,
     catalogue: () => catalogue,
-    open: outbound.fetchImage,
+    open: outbound.openImage,
     pictures,
-    blobs: () => blobs,
+    blobs: () => tiered,
+    pictureFacts: async (name) => {
+      const record = await pictureStore.get(name);
+      const isPublic = config().storage.urls === "public" && record?.object !== undefined;
+      const publicUrl = isPublic ? bucket.get()?.publicUrl(record.object!) : undefined;
+      return record && { record, publicUrl };
+    },
+    links,
+    thumbnails,
+    sessions,
+    metrics,
     notReady: async () =>
       stopping
         ? "stopping"
         : await clients.count().then(() => undefined, () => "the database does not answer"),
+  }, {
+    version: VERSION,
+    startedAt,
+    clock,
+    settings,
+    sessions,
+    loginLimit: new LoginLimit({ clock }),
+    audit,
+    updates: new Updates({ clock, open: outbound.open, url: () => config().update.url, version: VERSION }),
+    providers: PROVIDERS,
+    catalogue,
+    gateway,
+    pools,
+    health,
+    pictures,
+    outbound,
+    clients,
+    keys,
+    history,
+    journal,
+    stats,
+    facets: createFacets(db),
+    pictureStore,
+    housekeeping,
+    importPictures: (path, run) =>
+      importFolder(path, {
+        ...run,
+        clock,
+        store: pictureStore,
+        blobs,
+        folder: storageFolder,
+        uploadWanted: () => bucketOf(config().storage) !== undefined,
+        onError: (error, name) => log.warn("Could not import {name}: {error}", { name, error }),
+      }),
+    pictureUrl: ({ name, object }) => {
+      const isPublic = config().storage.urls === "public" && object !== undefined;
+      return (isPublic ? bucket.get()?.publicUrl(object) : undefined) ?? links.to("", name);
+    },
+    storageState,
+    uploads,
+    bucket: () => bucket.get(),
+    live,
+    ring,
+    stopping: streams.signal,
+    waiting: () => poolKeys.waiting(),
+    modes,
+    reload,
   });
 
   const background = new AbortController();
-  undo.defer(() => background.abort());
-  const reload = async () => {
-    storedClients = await clients.count();
-    await pools.load();
-  };
+  undo.defer(async () => {
+    background.abort();
+    await housekeeping.settled();
+  });
   undo.use(settings.subscribe((now, before) => {
+    live.publish({ type: "settings", revision: settings.revision });
+    if (JSON.stringify(now.storage) !== JSON.stringify(before.storage)) uploads.retry();
     if (Object.keys(now.keyPools).length > 0) void moveFileKeys().then(reload).catch(report("move keys"));
     else if (now.providers !== before.providers) void pools.load().catch(report("load keys"));
   }));
@@ -269,17 +488,37 @@ export async function createApp(
     () => pools.discover(background.signal),
     report("discover models"),
   );
+  void keepHouse(housekeeping, background.signal).then(() => filing.wake());
+  every(
+    clock,
+    RETAIN_EVERY,
+    background.signal,
+    () => housekeeping.retain(background.signal),
+    report("remove old pictures"),
+  );
   every(
     clock,
     DAY,
     background.signal,
-    () => history.prune(clock.now() - config().history.retentionDays * DAY),
+    () =>
+      Promise.all([
+        history.prune(clock.now() - config().history.retentionDays * DAY),
+        audit.prune(clock.now() - KEEP_AUDIT),
+      ]),
     report("prune the history"),
+  );
+  every(
+    clock,
+    PRUNE_STATS_EVERY,
+    background.signal,
+    () => stats.prune(clock.now()),
+    report("prune the statistics"),
   );
 
   const settled = async () => {
     await gateway.settled();
     await pictures.settled();
+    await filing.settled();
   };
   const resources = undo.move();
   return {
@@ -288,14 +527,19 @@ export async function createApp(
     usable: () =>
       catalogue.providers.filter((provider) => pools.pool(provider).has()).map((provider) => provider.name),
     modes,
-    stores: { clients, keys, history, journal },
+    stores: { clients, keys, history, journal, pictures: pictureStore },
+    housekeeping,
+    uploads,
+    sessions,
     reload,
     drain: () => {
       stopping = true;
+      streams.abort();
     },
     settled,
     [Symbol.asyncDispose]: async () => {
       stopping = true;
+      streams.abort();
       background.abort();
       await settled();
       await resources.disposeAsync();
@@ -305,6 +549,24 @@ export async function createApp(
 
 function report(what: string) {
   return (error: unknown) => log.error("Could not {what}: {error}", { what, error });
+}
+
+/** What is done about stored pictures at the start, beside everything else. */
+async function keepHouse(housekeeping: Housekeeping, signal: AbortSignal): Promise<void> {
+  try {
+    const [{ added, removed, corrected, unreadable }] = await Promise.all([
+      housekeeping.repair({ signal }),
+      housekeeping.retain(signal),
+    ]);
+    if (added + removed + corrected > 0) {
+      log.info(
+        "Brought the index of pictures up to date: {added} added, {removed} removed, {corrected} corrected, {unreadable} unreadable",
+        { added, removed, corrected, unreadable },
+      );
+    }
+  } catch (error) {
+    if (!signal.aborted) report("keep house among the pictures")(error);
+  }
 }
 
 /** Does `work` again and again with a pause of `ms` between, until the signal aborts. */
@@ -321,6 +583,13 @@ function every(
       await work().catch(onError);
     }
   })().catch(() => {});
+}
+
+/** From where a browser may be sent pictures of the bucket. */
+function bucketOrigins({ endpoint, publicUrl, bucket }: Config["storage"]["s3"]): string[] {
+  const named = [endpoint, publicUrl].filter((url) => url !== undefined).map((url) => new URL(url));
+  const own = named.map(({ origin }) => origin);
+  return endpoint && bucket ? [...own, new URL(endpoint).origin.replace("://", `://${bucket}.`)] : own;
 }
 
 /** The models that the configuration adds to each provider; the same arrays until it changes. */
@@ -415,7 +684,7 @@ function recordOf(story: Story) {
 }
 
 /** Rests end at midnight (UTC), as they did in img-router. */
-async function addLegacyKeys(
+export async function addLegacyKeys(
   store: KeyStore,
   entries: LegacyKey[],
   now: number,

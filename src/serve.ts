@@ -32,6 +32,10 @@ function greet(app: App, port: number): void {
     `  data       ${dataDir}`,
     `  storage    ${storage.target}`,
   ];
+  const { setupToken } = app.sessions;
+  if (setupToken !== undefined) {
+    lines.push(`  panel      ${address}/admin?setup=${setupToken}  (choose the password here, once)`);
+  }
   console.log(lines.join("\n"));
 }
 

@@ -6,6 +6,7 @@ import { type Field, fieldsOf, readText, variablesOf } from "./fields.ts";
 import { isObject, type Json, type JsonObject, mergePatch, valueAt } from "./json_object.ts";
 import { findProvider, type ProviderIdentity } from "./provider_identity.ts";
 import { type Config, configSchema } from "./schema.ts";
+import { impliesBoth, missingForTarget } from "./storage_target.ts";
 
 /** Where a setting's value comes from. */
 export type Origin = "environment" | "file" | "default";
@@ -55,6 +56,16 @@ export class Interpreter {
     }
   }
 
+  /** All settings there are. */
+  get fields(): readonly Field[] {
+    return this.#fields;
+  }
+
+  /** The variable that fixes a setting, by the setting's path. */
+  get fixed(): ReadonlyMap<string, string> {
+    return new Map([...this.#environment].map(([path, { where }]) => [path, where]));
+  }
+
   /** Reads the members of a settings file. Unknown ones and `null` count as absent; nothing is changed. */
   read(file: JsonObject): Interpretation {
     const { fileName, providers } = this.options;
@@ -72,9 +83,19 @@ export class Interpreter {
       found.set(field.path, choice);
       put(input, field.keys, choice.value);
     }
+    if (impliesBoth((path) => found.has(path))) {
+      found.set("storage.target", { ...found.get("storage.s3.bucket")!, value: "both" });
+      put(input, ["storage", "target"], "both");
+    }
 
     const { success, data, error } = this.#schema.safeParse(input);
     if (!success) faults.push(...this.#toFaults(error.issues, input, found));
+    else {
+      const target = found.get("storage.target");
+      faults.push(
+        ...missingForTarget(data.storage, { file: target?.origin === "file" ? target.where : undefined }),
+      );
+    }
     if (!success || faults.length > 0) return { ok: false, faults: unique(faults) };
     const origins = this.#fields.map(({ path }) => [path, found.get(path)?.origin ?? "default"] as const);
     return { ok: true, config: data, origins: Object.fromEntries(origins) };

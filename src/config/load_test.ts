@@ -7,6 +7,7 @@ import { Interpreter } from "./interpreter.ts";
 import { isObject, type JsonObject, valueAt } from "./json_object.ts";
 import { checkBackend, isBackendOn } from "./load.ts";
 import { configSchema, splitList } from "./schema.ts";
+import { bucketOf } from "./storage_target.ts";
 import { faultsOf, IDENTITIES, IMG_ROUTER_FILE, scratch } from "./test_kit.ts";
 
 const { fields } = fieldsOf(configSchema(IDENTITIES));
@@ -49,7 +50,49 @@ Deno.test("an img-router file loads as it is", async () => {
   assert.equal(config.providers.HuggingFace?.text.model, undefined, "an empty text is absent");
   assert.equal(config.providers.MockA, undefined);
   assert.equal(config.providers.SomeoneElse, undefined);
-  assert.equal(config.storage.target, "disk");
+  assert.equal(config.storage.target, "both", "it had no target, and used disk and bucket");
+  assert.equal(origins["storage.target"], "file");
+  assert.equal(config.storage.s3.region, "auto");
+});
+
+Deno.test("a bucket is used as soon as all of it is named, unless a target was chosen", async () => {
+  await using place = await scratch();
+  const s3 = { endpoint: "https://s3.example", bucket: "b", accessKey: "a", secretKey: "s" };
+  const target = async (storage: JsonObject, env?: Record<string, string>) => {
+    await place.write({ storage });
+    const { config } = await place.loaded(env);
+    return { target: config.storage.target, bucket: bucketOf(config.storage)?.bucket };
+  };
+  assert.deepEqual(await target({ s3: { ...s3, region: "eu-1", publicUrl: "https://cdn.example" } }), {
+    target: "both",
+    bucket: "b",
+  });
+  assert.deepEqual(await target({ s3: { ...s3, secretKey: "" } }), { target: "disk", bucket: undefined });
+  assert.deepEqual(await target({ s3, target: "disk" }), { target: "disk", bucket: undefined });
+  assert.deepEqual(await target({ s3, target: "s3" }), { target: "s3", bucket: "b" });
+  assert.deepEqual(await target({ s3 }, { STORAGE: "off" }), { target: "off", bucket: undefined });
+  assert.deepEqual(await target({ s3: { ...s3, secretKey: "" } }, { S3_SECRET_KEY: "s" }), {
+    target: "both",
+    bucket: "b",
+  });
+});
+
+Deno.test("a target that needs a bucket does not start without all of it", async () => {
+  await using place = await scratch();
+  await place.write({ storage: { target: "s3", s3: { endpoint: "https://s3.example", bucket: "b" } } });
+  assert.deepEqual(faultsOf(await place.load()).map(describeFault), [
+    "data/runtime-config.json: storage.s3.accessKey: found nothing, expected a value (also by S3_ACCESS_KEY), because storage.target is s3",
+    "data/runtime-config.json: storage.s3.secretKey: found nothing, expected a value (also by S3_SECRET_KEY), because storage.target is s3",
+  ]);
+  await place.write({});
+  assert.deepEqual(
+    faultsOf(await place.load({ STORAGE: "both", S3_BUCKET: "b" })).map(({ where }) => where),
+    [
+      "S3_ENDPOINT",
+      "S3_ACCESS_KEY",
+      "S3_SECRET_KEY",
+    ],
+  );
 });
 
 Deno.test("an img-router file may lack any of its members", () => {

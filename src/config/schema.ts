@@ -5,6 +5,7 @@
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { DEFAULT_DATA_DIR } from "./environment.ts";
+import { EXPAND_PROMPT, TRANSLATE_PROMPT } from "./optimizer_prompts.ts";
 import type { ProviderIdentity } from "./provider_identity.ts";
 
 /** What is known of a setting besides its shape. */
@@ -52,13 +53,8 @@ export function configSchema(providers: readonly ProviderIdentity[]) {
       description: "Addresses of Hugging Face Spaces by model id; backup is asked where main fails.",
       expected: "an object with main and backup, http:// or https:// addresses, for each model",
     }),
-    storage: z.object({
-      target: z.enum(["disk", "off"]).default("disk").register(abouts, {
-        env: "STORAGE",
-        title: "Storage",
-        description: "Where finished images are kept: disk, or off for nowhere.",
-      }),
-    }).prefault({}),
+    promptOptimizer: optimizerSchema(),
+    storage: storageSchema(),
     imageBed: z.object({
       baseUrl: httpUrl().optional().register(abouts, {
         env: "IMAGE_BED_BASE_URL",
@@ -97,6 +93,12 @@ export function configSchema(providers: readonly ProviderIdentity[]) {
         expected: "a list of host, host:port or CIDR",
       }),
     }).prefault({}),
+    update: z.object({
+      url: httpUrl().default("https://api.github.com/repos/imgrouter/imgrouter/releases/latest").register(abouts, {
+        title: "Releases",
+        description: "Where the latest release is asked for, when somebody looks for updates.",
+      }),
+    }).prefault({}),
     dataDir: z.string().min(1).default(DEFAULT_DATA_DIR).register(abouts, {
       env: "DATA_DIR",
       environmentOnly: true,
@@ -111,6 +113,15 @@ export function configSchema(providers: readonly ProviderIdentity[]) {
       restart: true,
       title: "Secret key",
       description: "Encrypts stored provider keys and signs sessions; made and kept in DATA_DIR when absent.",
+    }),
+    adminPassword: z.string().min(12).max(1024).optional().register(abouts, {
+      env: "ADMIN_PASSWORD",
+      environmentOnly: true,
+      secret: true,
+      restart: true,
+      title: "Password of the admin",
+      description: "Password for the panel, 12 characters or more; chosen by a printed link when absent.",
+      expected: "12 to 1024 characters",
     }),
   });
 }
@@ -215,6 +226,16 @@ function systemSchema() {
       title: "Log format",
       description: "Log lines for people (text) or machines (json).",
     }),
+    metrics: z.boolean().default(true).register(abouts, {
+      title: "Metrics",
+      description: "Whether /metrics answers with figures for Prometheus.",
+    }),
+    metricsToken: z.string().min(1).optional().register(abouts, {
+      env: "METRICS_TOKEN",
+      secret: true,
+      title: "Token for metrics",
+      description: "Bearer token that /metrics asks for; open to anybody when absent.",
+    }),
     shutdownGrace: z.int().min(0).default(30_000).register(abouts, {
       env: "SHUTDOWN_GRACE_MS",
       title: "Time to finish",
@@ -237,6 +258,142 @@ function systemSchema() {
     chatImages: z.enum(["link", "data_uri", "images"]).default("link").register(abouts, {
       title: "Images in chat",
       description: "How chat replies carry images: link, data_uri, or images (a member of the message).",
+    }),
+  }).prefault({});
+}
+
+/** Where pictures are kept. Which of its members need each other is `storage_target.ts`'s business. */
+function storageSchema() {
+  return z.object({
+    target: z.enum(["disk", "s3", "both", "off"]).default("disk").register(abouts, {
+      env: "STORAGE",
+      title: "Storage",
+      description:
+        "Where finished images are kept: disk, s3, both, or off for nowhere; both when only a bucket is named.",
+    }),
+    urls: z.enum(["gateway", "public"]).default("gateway").register(abouts, {
+      title: "Links",
+      description: "What links in replies lead to: gateway, or public for the bucket's public address.",
+    }),
+    linkSeconds: z.int().min(0).default(0).register(abouts, {
+      title: "Life of a link",
+      description: "How long a signed link works, in seconds; 0 = links are not signed and do not expire.",
+    }),
+    retentionDays: z.number().positive().optional().register(abouts, {
+      title: "Days of pictures",
+      description: "How long pictures are kept, in days; absent = until somebody removes them.",
+      expected: "a number above 0",
+    }),
+    maxBytes: z.int().min(1).optional().register(abouts, {
+      title: "Bytes of pictures",
+      description: "How many bytes of pictures are kept, the newest first; absent = no limit.",
+    }),
+    maxCount: z.int().min(1).optional().register(abouts, {
+      title: "Number of pictures",
+      description: "How many pictures are kept, the newest first; absent = no limit.",
+    }),
+    s3: z.object({
+      endpoint: httpUrl().optional().register(abouts, {
+        env: "S3_ENDPOINT",
+        title: "S3 endpoint",
+        description: "Address of the S3 service, such as https://s3.eu-central-1.amazonaws.com.",
+      }),
+      bucket: z.string().min(1).optional().register(abouts, {
+        env: "S3_BUCKET",
+        title: "Bucket",
+        description: "Bucket that images are kept in.",
+      }),
+      accessKey: z.string().min(1).optional().register(abouts, {
+        env: "S3_ACCESS_KEY",
+        secret: true,
+        title: "Access key of the bucket",
+        description: "Its access key id.",
+      }),
+      secretKey: z.string().min(1).optional().register(abouts, {
+        env: "S3_SECRET_KEY",
+        secret: true,
+        title: "Secret key of the bucket",
+        description: "Its secret access key.",
+      }),
+      region: z.string().min(1).default("auto").register(abouts, {
+        env: "S3_REGION",
+        title: "Region",
+        description: "Region of the bucket; auto where the service has none.",
+      }),
+      publicUrl: httpUrl().optional().register(abouts, {
+        env: "S3_PUBLIC_URL",
+        title: "Public address of the bucket",
+        description: "Where anybody can read the bucket, for links that lead there directly.",
+      }),
+      prefix: z.string().default("").register(abouts, {
+        env: "S3_PREFIX",
+        title: "Prefix",
+        description: "Beginning of the names of all objects, such as images/.",
+      }),
+      pathStyle: z.boolean().default(false).register(abouts, {
+        env: "S3_PATH_STYLE",
+        title: "Bucket in the path",
+        description: "Whether the bucket is named in the path instead of the host, as MinIO wants it.",
+      }),
+    }).prefault({}),
+  }).prefault({});
+}
+
+function optimizerSchema() {
+  return z.object({
+    baseUrl: httpUrl().optional().register(abouts, {
+      env: "PROMPT_OPTIMIZER_BASE_URL",
+      title: "Address of the text model",
+      description:
+        "Address of an OpenAI-compatible service that rewrites prompts, such as https://llm.example/v1.",
+    }),
+    apiKey: z.string().min(1).optional().register(abouts, {
+      env: "PROMPT_OPTIMIZER_API_KEY",
+      secret: true,
+      title: "Key of the text model",
+      description: "Its key; absent for a service that asks for none.",
+    }),
+    model: z.string().min(1).optional().register(abouts, {
+      env: "PROMPT_OPTIMIZER_MODEL",
+      title: "Text model",
+      description: "Id of the text model; prompts are rewritten only where address and model are set.",
+    }),
+    enableTranslate: z.boolean().default(true).register(abouts, {
+      title: "Translate prompts",
+      description:
+        "Whether prompts in other languages are translated into English; a task of a provider may differ.",
+    }),
+    translatePrompt: z.string().default(TRANSLATE_PROMPT).register(abouts, {
+      title: "Instruction to translate",
+      description: "What the text model is told to do with a prompt that is not English.",
+    }),
+    translateMaxLength: z.int().min(1).default(5000).register(abouts, {
+      title: "Longest translation",
+      description: "In characters; a longer prompt is not translated, a longer translation is cut.",
+      ignoredInFile: [0],
+    }),
+    enableExpand: z.boolean().default(false).register(abouts, {
+      title: "Expand prompts",
+      description: "Whether prompts are enriched with detail; a task of a provider may differ.",
+    }),
+    expandPrompt: z.string().default(EXPAND_PROMPT).register(abouts, {
+      title: "Instruction to expand",
+      description: "What the text model is told to do with a prompt that is to have more detail.",
+    }),
+    expandMaxLength: z.int().min(1).default(5000).register(abouts, {
+      title: "Longest expanded prompt",
+      description: "In characters; a longer prompt is not expanded, a longer result is cut.",
+      ignoredInFile: [0],
+    }),
+    timeout: z.int().min(1).default(15_000).register(abouts, {
+      title: "Time limit of the text model",
+      description:
+        "How long a request waits for its prompt to be rewritten, in ms; then the original is used.",
+    }),
+    relay: z.boolean().default(true).register(abouts, {
+      title: "Rewrite for relay callers",
+      description:
+        "Whether prompts of callers who bring a provider's key are rewritten too, at your expense.",
     }),
   }).prefault({});
 }
@@ -380,6 +537,16 @@ function taskSchema(weight: number) {
       title: "Weight",
       description: "Higher is asked first; 0 = only when named.",
     }),
+    promptOptimizer: z.object({
+      translate: z.boolean().optional().register(abouts, {
+        title: "Translate prompts",
+        description: "Whether prompts of this task are translated; absent = as for all.",
+      }),
+      expand: z.boolean().optional().register(abouts, {
+        title: "Expand prompts",
+        description: "Whether prompts of this task are expanded; absent = as for all.",
+      }),
+    }).prefault({}),
     modelMap: z.string().default("").register(abouts, {
       title: "Aliases",
       description: "Model ids that lead to this provider's model, comma-separated.",

@@ -6,6 +6,7 @@ import { basename, dirname } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { writeAtomic } from "../platform/atomic_file.ts";
 import { describeFault, type Fault } from "./fault.ts";
+import type { Field } from "./fields.ts";
 import { nameProviders, type Origins } from "./interpreter.ts";
 import { type JsonObject, mergePatch, toFileText } from "./json_object.ts";
 import type { Loaded } from "./load.ts";
@@ -76,6 +77,26 @@ export class Settings {
   /** Where each setting comes from, by its path. */
   get origins(): Origins {
     return this.#loaded.origins;
+  }
+
+  /** All settings there are. */
+  get fields(): readonly Field[] {
+    return this.#loaded.interpreter.fields;
+  }
+
+  /** The variable that fixes a setting, by the setting's path. */
+  get fixed(): ReadonlyMap<string, string> {
+    return this.#loaded.interpreter.fixed;
+  }
+
+  /** What the file says, unknown members included, with its providers under the names we use. */
+  get file(): JsonObject {
+    return this.named(this.#loaded.file);
+  }
+
+  /** Members for the file with the providers in them under the names we use. */
+  named(members: JsonObject): JsonObject {
+    return nameProviders(members, this.#loaded.providers);
   }
 
   /** State of the file that is in force; it changes with every change. */

@@ -249,7 +249,11 @@ export const CONSEQUENCES = {
  * Turns anything that was thrown during an attempt into a failure.
  * Aborts are told apart by the signals: the caller's own means `cancelled`, the attempt's limit `timed_out`.
  */
-export function toFailure(thrown: unknown, caller: AbortSignal, limit: AbortSignal): Failure {
+export function toFailure(
+  thrown: unknown,
+  caller: { readonly aborted: boolean },
+  limit: { readonly aborted: boolean },
+): Failure {
   if (caller.aborted) return { kind: "cancelled", message: "the client closed the connection" };
   if (thrown instanceof Failed) return thrown.failure;
   if (limit.aborted) return { kind: "timed_out", message: "no answer within the time limit" };

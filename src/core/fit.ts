@@ -66,6 +66,7 @@ export function fit(request: ImageRequest, model: Model): Fitted {
   putStyleIntoWords(fitted, notes);
   fitSize(fitted, model, notes);
   fitQuality(fitted, model, notes);
+  fitDelivery(fitted, model);
   leaveOut(fitted, model, notes);
   if (fitted.partialImages > (model.maxPartials ?? 0)) {
     if ((model.maxPartials ?? 0) === 0) notes.push(`partial_images: ${model.id} sends no previews`);
@@ -159,6 +160,17 @@ function fitQuality(request: ImageRequest, model: Model, notes: string[]): void 
   const synonym = known.find((word) => word === SYNONYMS[quality]);
   request.quality = synonym ?? known[Math.floor(place * (known.length - 1))]!;
   notes.push(`quality: ${quality} became ${request.quality}`);
+}
+
+/** What a model can't be told about the form of its pictures is done to them afterwards. */
+function fitDelivery(request: ImageRequest, { wishes = [] }: Model): void {
+  const { outputFormat, outputCompression } = request;
+  const quality = wishes.includes("outputCompression") ? undefined : outputCompression;
+  if (outputFormat === undefined && quality === undefined) return;
+  request.delivery = { format: outputFormat, quality };
+  for (const wish of ["outputFormat", "outputCompression"] as const) {
+    if (!wishes.includes(wish)) delete request[wish];
+  }
 }
 
 function leaveOut(request: ImageRequest, model: Model, notes: string[]): void {

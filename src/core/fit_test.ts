@@ -89,6 +89,15 @@ Deno.test("each wish that is removed or changed is told, in the caller's spellin
       for (const wish of WISHES) {
         // `auto` asks for nothing, and an end user's id is nobody's loss.
         if (wanted[wish] === "auto" || wish === "user" || request[wish] === wanted[wish]) continue;
+        // The form of a picture is seen to afterwards.
+        if (wish === "outputFormat") {
+          assert.equal(request.delivery?.format, wanted.outputFormat);
+          continue;
+        }
+        if (wish === "outputCompression") {
+          assert.equal(request.delivery?.quality, wanted.outputCompression);
+          continue;
+        }
         assert.ok(isTold(spellingOf(wish)), `${model.id}: ${wish} ${JSON.stringify(wanted[wish])}: ${notes}`);
       }
       if (

@@ -1,80 +1,26 @@
 /**
- * An image on its way through the gateway. It stays in the form in which it arrived, a URL, base64 text or
- * bytes, until somebody needs another one, and is converted at most once.
+ * An image on its way through the gateway. It stays in the form in which it arrived, a URL, base64 text, bytes
+ * or a stream of them, until somebody needs another one, and is converted at most once.
  */
-import { imageSize } from "image-size";
+import { EXTENSIONS, type ImageFacts, readImageFacts } from "./image_facts.ts";
+import type { ImageStream } from "./image_stream.ts";
 
-/** Types that we recognise by content. */
-export type ImageType =
-  | "image/png"
-  | "image/jpeg"
-  | "image/webp"
-  | "image/gif"
-  | "image/bmp"
-  | "image/tiff"
-  | "image/avif"
-  | "image/heic"
-  | "image/svg+xml";
+export { EXTENSIONS, type ImageFacts, type ImageType, readImageFacts } from "./image_facts.ts";
 
-/** What the first bytes of an image tell. Sizes in pixels, before any rotation by EXIF. */
-export interface ImageFacts {
-  type: ImageType;
-  width: number;
-  height: number;
-}
+/** Opens a URL that names an image; supplied by whoever knows which guard applies to it. */
+export type OpenUrl = (url: string, signal?: AbortSignal) => Promise<ImageStream>;
 
-/** Opens a URL and gives its bytes; supplied by whoever knows which guard applies to it. */
-export type OpenUrl = (url: string, signal?: AbortSignal) => Promise<Uint8Array>;
-
-type Source = { url: string; open: OpenUrl } | { base64: string } | { bytes: Uint8Array };
-
-const TYPES: Record<string, ImageType> = {
-  png: "image/png",
-  jpg: "image/jpeg",
-  webp: "image/webp",
-  gif: "image/gif",
-  bmp: "image/bmp",
-  tiff: "image/tiff",
-  avif: "image/avif",
-  heif: "image/heic",
-  heic: "image/heic",
-  svg: "image/svg+xml",
-};
-
-/** File extension of each type, without the dot. */
-export const EXTENSIONS: Record<ImageType, string> = {
-  "image/png": "png",
-  "image/jpeg": "jpg",
-  "image/webp": "webp",
-  "image/gif": "gif",
-  "image/bmp": "bmp",
-  "image/tiff": "tiff",
-  "image/avif": "avif",
-  "image/heic": "heic",
-  "image/svg+xml": "svg",
-};
-
-/** Where the size must be found: a longer search in a file made for it takes seconds. */
-const HEADER_BYTES = 2 * 1024 * 1024;
-
-/**
- * Reads type and size from an image's header, by content alone.
- * Gives `undefined` where the bytes are not an image.
- */
-export function readImageFacts(bytes: Uint8Array): ImageFacts | undefined {
-  try {
-    const { type, width, height } = imageSize(bytes.subarray(0, HEADER_BYTES));
-    const known = TYPES[type ?? ""];
-    return known && width > 0 && height > 0 ? { type: known, width, height } : undefined;
-  } catch {
-    return undefined;
-  }
-}
+type Source =
+  | { url: string; open: OpenUrl }
+  | { base64: string }
+  | { bytes: Uint8Array }
+  | { stream: ImageStream };
 
 /** One image, in whichever form it came. */
 export class Media {
   #bytes?: Promise<Uint8Array>;
   #base64?: string;
+  #size?: number;
 
   private constructor(private readonly source: Source) {
     if ("base64" in source) this.#base64 = source.base64;
@@ -96,9 +42,31 @@ export class Media {
     return new Media({ url, open });
   }
 
+  /** An image that is just arriving. It is read by whoever runs the stream, or as soon as its bytes are wanted. */
+  static fromStream(stream: ImageStream): Media {
+    return new Media({ stream });
+  }
+
   /** The address it came from, if it came as one. */
   get url(): string | undefined {
     return "url" in this.source ? this.source.url : undefined;
+  }
+
+  /** The stream that it arrives by, as long as nobody asked for its bytes. */
+  get stream(): ImageStream | undefined {
+    return "stream" in this.source && this.#bytes === undefined ? this.source.stream : undefined;
+  }
+
+  /** How many bytes it has, as far as that is known without reading or decoding it. */
+  get size(): number | undefined {
+    if (this.#base64 !== undefined) return Math.floor(this.#base64.replace(/=+$/, "").length * 3 / 4);
+    return "bytes" in this.source ? this.source.bytes.length : this.#size;
+  }
+
+  /** Opens the address it came as. @throws Failed if it can't be read @throws TypeError if it came otherwise */
+  open(signal?: AbortSignal): Promise<ImageStream> {
+    if ("url" in this.source) return this.source.open(this.source.url, signal);
+    throw new TypeError("Cannot open an image that came without an address");
   }
 
   /**
@@ -106,7 +74,10 @@ export class Media {
    * @throws SyntaxError if base64 text is not base64. @throws Failed if a URL can't be read.
    */
   bytes(signal?: AbortSignal): Promise<Uint8Array> {
-    this.#bytes ??= this.#load(signal).catch((error) => {
+    this.#bytes ??= this.#load(signal).then((bytes) => {
+      this.#size = bytes.length;
+      return bytes;
+    }, (error) => {
       this.#bytes = undefined;
       throw error;
     });
@@ -121,7 +92,7 @@ export class Media {
 
   /** Type and size by content. @throws Failed if it can't be read, or is not an image. */
   async facts(signal?: AbortSignal): Promise<ImageFacts | undefined> {
-    return readImageFacts(await this.bytes(signal));
+    return this.stream?.facts ?? readImageFacts(await this.bytes(signal));
   }
 
   /** A `data:` URL of it, with its true type. */
@@ -139,7 +110,8 @@ export class Media {
 
   // An `async` body, so that a synchronous throw of the decoder becomes a rejection like any other.
   async #load(signal?: AbortSignal): Promise<Uint8Array> {
-    if ("url" in this.source) return await this.source.open(this.source.url, signal);
+    if ("url" in this.source) return await (await this.open(signal)).bytes();
+    if ("stream" in this.source) return await this.source.stream.bytes();
     return Uint8Array.fromBase64(this.#base64!);
   }
 }

@@ -1,17 +1,34 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import sharp from "sharp";
+import { ImageStream } from "./image_stream.ts";
 import { EXTENSIONS, type ImageType, Media, readImageFacts } from "./media.ts";
 
 const blank = () => sharp({ create: { width: 6, height: 4, channels: 3, background: "#369" } });
 const picture = async (format: "png" | "jpeg" | "webp" | "gif" | "tiff" | "avif" = "png") =>
   new Uint8Array(await blank().toFormat(format).toBuffer());
 
+const streamOf = async (bytes: Uint8Array) => (await ImageStream.of(bytes))!;
+
 for (const format of ["png", "jpeg", "webp", "gif", "tiff", "avif"] as const) {
   Deno.test(`${format} is told by its content`, async () => {
     assert.deepEqual(readImageFacts(await picture(format)), { type: `image/${format}`, width: 6, height: 4 });
   });
 }
+
+Deno.test("the size is known without decoding, and of an address once it was read", async () => {
+  const bytes = await picture();
+  for (let length = bytes.length; length > bytes.length - 3; length--) {
+    const part = bytes.subarray(0, length);
+    assert.equal(Media.fromBytes(part).size, length);
+    assert.equal(Media.fromBase64(part.toBase64()).size, length);
+    assert.equal(Media.fromBase64(part.toBase64({ omitPadding: true })).size, length);
+  }
+  const remote = Media.fromUrl("https://images.test/a.png", () => streamOf(bytes));
+  assert.equal(remote.size, undefined);
+  await remote.bytes();
+  assert.equal(remote.size, bytes.length);
+});
 
 Deno.test("bytes that are no image have no facts, whatever they are", () => {
   assert.equal(readImageFacts(new TextEncoder().encode("<!DOCTYPE html><title>Sorry</title>")), undefined);
@@ -52,7 +69,7 @@ Deno.test("an address is opened once, when its bytes are first wanted", async ()
   let opened = 0;
   const media = Media.fromUrl("https://results.example/1.png", () => {
     opened++;
-    return Promise.resolve(bytes);
+    return streamOf(bytes);
   });
   assert.equal(media.url, "https://results.example/1.png");
   assert.equal(opened, 0);
@@ -66,7 +83,7 @@ Deno.test("an address that could not be opened is tried again the next time", as
   let opened = 0;
   const media = Media.fromUrl("https://results.example/1.png", () => {
     if (opened++ === 0) return Promise.reject(new Error("reset"));
-    return Promise.resolve(bytes);
+    return streamOf(bytes);
   });
   await assert.rejects(media.bytes(), /reset/);
   assert.deepEqual(await media.bytes(), bytes);

@@ -91,6 +91,14 @@ export interface Made {
   usage?: Usage;
   /** What the provider says it cost, in US-dollars. */
   costUsd?: number;
+  /** What the reply says after an image that is still arriving; known once that has arrived. */
+  rest?: Promise<Rest>;
+}
+
+/** What stood in a reply behind its first image. */
+export interface Rest extends Omit<Made, "rest"> {
+  /** What it tells of the first image. */
+  first?: Omit<MadeImage, "media">;
 }
 
 /** Reads a successful reply. @throws Failed `malformed_reply` where it is not what was agreed on. */
@@ -131,6 +139,8 @@ export interface Call {
    * if it is at the provider's own hosts, and refused otherwise, since the key goes along.
    */
   readonly baseUrl: string;
+  /** Whether an image may be handed on before its reply has ended. */
+  readonly mayStream: boolean;
   /** The addresses of the model's row, without slashes at their ends; empty = the base address. */
   readonly hosts: readonly string[];
   /** Ms since the epoch. */
@@ -232,6 +242,8 @@ export interface Provider {
   ownHosts?: readonly string[];
   /** Models that the configuration adds, or serves elsewhere; they take the place of rows with their ids. */
   configured?(settings: ServedModels): readonly Model[];
+  /** A harmless question that only a good key gets an answer to, where there is a better one than `listModels`. */
+  checkKey?(call: Call): Promise<unknown>;
   /** Asks the service for its models. Ids that are listed above keep their rows; others are like `unlisted.like`. */
   listModels?(call: Call): Promise<DiscoveredModel[]>;
 }

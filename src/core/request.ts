@@ -38,6 +38,14 @@ export interface Wishes {
   user?: string;
 }
 
+/** What is done to a prompt before any provider sees it. What is absent is as configured. */
+export interface Rewriting {
+  /** Into English, from any other language. */
+  translate?: boolean;
+  /** Enriched with detail. */
+  expand?: boolean;
+}
+
 /** One request, whichever endpoint it came by. */
 export interface ImageRequest extends Wishes {
   task: Task;
@@ -56,6 +64,10 @@ export interface ImageRequest extends Wishes {
   ratio?: number;
   /** Enhancers of the prompt by name, such as `sharp_focus`. */
   qualityEnhancers: string[];
+  /** What the caller says about the prompt optimizer. */
+  rewriting?: Rewriting;
+  /** The form in which pictures are to be handed over, as far as their provider can't be told. */
+  delivery?: { format?: "png" | "jpeg" | "webp"; /** 0–100, for jpeg and webp. */ quality?: number };
   /** Images to work on, in the caller's order. */
   inputs: Media[];
   mask?: Media;

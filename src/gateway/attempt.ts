@@ -1,23 +1,47 @@
 /** One call to one provider with one key, told as a value: images or a failure. */
 import type { Clock, Dice } from "../core/clock.ts";
 import { Failed, type Failure, toFailure } from "../core/failure.ts";
-import type { ImageFacts, Media, OpenUrl } from "../core/media.ts";
+import type { ImageFacts, OpenUrl } from "../core/media.ts";
+import { Media } from "../core/media.ts";
 import { priceOf } from "../core/price.ts";
-import type { Made, MadeImage, Ticket } from "../core/provider.ts";
+import type { Made, MadeImage, Rest, Ticket } from "../core/provider.ts";
+import type { ImageRequest } from "../core/request.ts";
 import { openCall } from "../providers/call.ts";
 import type { Step } from "../routing/plan.ts";
 import type { FitInputs } from "./fit_inputs.ts";
+import type { FitOutput } from "./fit_output.ts";
 import type { Lease } from "./lease.ts";
+import { Leash } from "./leash.ts";
+import type { Spool } from "./spool.ts";
 
 /** An image that was looked at: it is one, and this is what it is. */
 export interface Shot extends MadeImage {
   /** Absent where it stays at its provider's address, unread. */
   facts?: ImageFacts;
+  /** Where it is being written to, or was, ahead of its name. */
+  spool?: Spool;
+}
+
+/** What is known once an image that was handed on early has arrived. */
+export interface Arrived {
+  /** Images of the same reply beyond the first. */
+  shots: Shot[];
+  /** What the reply told of the first image after it. */
+  first?: Rest["first"];
+  usage?: Made["usage"];
+  costUsd?: number;
 }
 
 /** What a call came to. */
 export type Outcome =
-  | { ok: true; shots: Shot[]; usage?: Made["usage"]; costUsd?: number }
+  | {
+    ok: true;
+    shots: Shot[];
+    usage?: Made["usage"];
+    costUsd?: number;
+    /** Pending while the one image is still arriving. Rejects with `Failed` if it breaks off. */
+    arrived?: Promise<Arrived>;
+  }
   | { ok: false; failure: Failure };
 
 /** What an attempt depends on. */
@@ -33,8 +57,14 @@ export interface AttemptOptions {
    * for the store if they can be had, or `left` where they are.
    */
   results: "needed" | "wanted" | "left";
+  /** Whether the reply can begin before the one image that is wanted has arrived. */
+  mayStream: boolean;
+  /** Opens a place in the store for an image that arrives; absent where nothing is stored. */
+  spool?: () => Spool;
   /** Makes inputs such as the model takes; tells what it changed. @throws Failed where that is not possible */
   fitInputs: FitInputs;
+  /** Converts an image that is not in the form that the caller asked for. */
+  fitOutput: FitOutput;
   publish?: (media: Media, signal: AbortSignal) => Promise<string | undefined>;
   onPartial?: (media: Media, index: number) => void;
   onProgress?: (share: number) => void;
@@ -50,8 +80,9 @@ export async function attempt(
   count: number,
   options: AttemptOptions,
 ): Promise<Outcome> {
-  using limit = options.clock.timeout(options.timeoutMs);
-  const signal = AbortSignal.any([options.signal, limit.signal]);
+  using held = new DisposableStack();
+  const leash = held.use(new Leash(options.clock, options.timeoutMs, options.signal));
+  const { signal } = leash;
   try {
     const call = openCall({
       ...options,
@@ -59,6 +90,7 @@ export async function attempt(
       baseUrl: lease.baseUrl,
       hosts: step.route.model.hosts,
       key: lease.secret,
+      mayStream: options.mayStream && count === 1,
       signal,
     });
     const { model } = step.route;
@@ -71,38 +103,87 @@ export async function attempt(
     const request = { ...fitted, n: count };
     const made = await step.operation(request, call);
     signal.throwIfAborted();
-    const shots = await look(made.images, options.results, signal);
-    const sizes = shots.flatMap((shot) => shot.facts ?? []);
-    const price = priceOf(model, { count: shots.length, request, usage: made.usage, sizes });
-    return { ok: true, shots, usage: made.usage, costUsd: made.costUsd ?? price };
+    const shots = await look(made.images, request, options, signal);
+    const costOf = (images: readonly Shot[], { usage, costUsd }: Pick<Made, "usage" | "costUsd">) => {
+      const sizes = images.flatMap((shot) => shot.facts ?? []);
+      return costUsd ?? priceOf(model, { count: images.length, request, usage, sizes });
+    };
+    const arriving = shots.flatMap(({ media, spool }) =>
+      media.stream ? [{ stream: media.stream, spool }] : []
+    );
+    if (arriving.length === 0) return { ok: true, shots, usage: made.usage, costUsd: costOf(shots, made) };
+    for (const { stream, spool } of arriving) {
+      if (spool) stream.tap(spool);
+      stream.waiting = () => leash.waiting();
+      signal.addEventListener("abort", () => stream.cancel(signal.reason), { once: true });
+    }
+    // From here on it is paid for: the caller's leaving ends it only where nobody else wants it.
+    if (arriving.some(({ spool }) => spool)) leash.forgetClient();
+    const kept = held.move();
+    const arrived = (async () => {
+      using _kept = kept;
+      try {
+        await Promise.all(arriving.map(({ stream }) => stream.arrived));
+        const rest = await made.rest?.catch(() => undefined);
+        const more = await look(rest?.images ?? [], request, { ...options, mayStream: false }, signal, 0);
+        const usage = rest?.usage ?? made.usage;
+        const costUsd = costOf([...shots, ...more], { usage, costUsd: rest?.costUsd ?? made.costUsd });
+        return { shots: more, first: rest?.first, usage, costUsd };
+      } catch (thrown) {
+        throw new Failed(toFailure(thrown, options.signal, leash.limit), thrown);
+      }
+    })();
+    arrived.catch(() => {});
+    // The reply reads its one image by itself; those that came besides are for the store.
+    for (const { stream } of arriving.slice(options.results === "needed" ? 1 : 0)) {
+      stream.run().catch(() => {});
+    }
+    if (options.results === "needed") return { ok: true, shots, costUsd: costOf(shots, made), arrived };
+    const { shots: more, first: told, usage, costUsd } = await arrived;
+    const [first, ...others] = shots;
+    return { ok: true, shots: [{ ...first!, ...told }, ...others, ...more], usage, costUsd };
   } catch (thrown) {
-    return { ok: false, failure: toFailure(thrown, options.signal, limit.signal) };
+    return { ok: false, failure: toFailure(thrown, options.signal, leash.limit) };
   }
 }
 
-/** Looks at each image, so that an empty or broken one counts as none. @throws Failed if none is left */
+/**
+ * Looks at each image, so that an empty or broken one counts as none.
+ * @throws Failed if fewer than `least` are left
+ */
 async function look(
   images: MadeImage[],
-  results: AttemptOptions["results"],
+  request: ImageRequest,
+  options: AttemptOptions,
   signal: AbortSignal,
+  least = 1,
 ): Promise<Shot[]> {
-  if (images.length === 0) throw new Failed({ kind: "empty_reply", message: "a reply without any image" });
-  const seen = await Promise.all(images.map((image) => see(image, results, signal)));
+  if (images.length < least) {
+    throw new Failed({ kind: "empty_reply", message: "a reply without any image" });
+  }
+  const seen = await Promise.all(images.map((image) => see(image, request, options, signal)));
   const shots = seen.filter((shot) => shot !== undefined);
-  if (shots.length === 0) throw new Failed({ kind: "malformed_reply", message: "what came is not an image" });
+  if (shots.length < least) {
+    throw new Failed({ kind: "malformed_reply", message: "what came is not an image" });
+  }
   return shots;
 }
 
 async function see(
   image: MadeImage,
-  results: AttemptOptions["results"],
+  request: ImageRequest,
+  options: AttemptOptions,
   signal: AbortSignal,
 ): Promise<Shot | undefined> {
+  const { results } = options;
   const { media } = image;
   if (media.url && results === "left") return image;
   try {
+    if (media.url && options.mayStream) return await receive(image, request, options, signal);
     const facts = await media.facts(signal);
-    return facts && { ...image, facts };
+    if (!facts) return undefined;
+    if (media.stream) return await receive(image, request, options, signal);
+    return { ...image, ...await options.fitOutput({ media, facts }, request) };
   } catch (error) {
     signal.throwIfAborted();
     // It was made and paid for: where its address is still of use to the caller, it is passed on unread.
@@ -110,4 +191,18 @@ async function see(
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** An image that arrives in pieces: handed on as it is, unless it has to be converted first. */
+async function receive(
+  image: MadeImage,
+  request: ImageRequest,
+  { fitOutput, spool }: AttemptOptions,
+  signal: AbortSignal,
+): Promise<Shot> {
+  const stream = image.media.stream ?? await image.media.open(signal);
+  const media = Media.fromStream(stream);
+  const { facts } = stream;
+  if (fitOutput.isNeeded(facts, request)) return { ...image, ...await fitOutput({ media, facts }, request) };
+  return { ...image, media, facts, spool: spool?.() };
 }

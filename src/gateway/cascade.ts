@@ -8,7 +8,7 @@ import type { Ticket, Usage } from "../core/provider.ts";
 import type { Health } from "../routing/health.ts";
 import { jitteredPause } from "../core/pause.ts";
 import type { Step } from "../routing/plan.ts";
-import { attempt, type AttemptOptions, type Shot } from "./attempt.ts";
+import { type Arrived, attempt, type AttemptOptions, type Outcome, type Shot } from "./attempt.ts";
 import { isLease, type Keys, type Lease } from "./lease.ts";
 
 /** One call and what became of it, for history and log. Times in ms from the start of the request. */
@@ -42,6 +42,8 @@ export interface Gathered {
   step: Step;
   usage?: Usage;
   costUsd?: number;
+  /** Pending while the one image is still arriving; what is known then besides. Rejects if it breaks off. */
+  arrived?: Promise<Arrived>;
 }
 
 /** Thrown when the plan is exhausted or a failure stops it. */
@@ -117,6 +119,8 @@ export async function cascade(
   throw walk.failed();
 }
 
+type Told = Omit<Attempt, "provider" | "model" | "startedMs" | "durationMs"> & { startedAt: number };
+
 class Walk {
   readonly #shots: Shot[] = [];
   readonly #attempts: Attempt[] = [];
@@ -124,6 +128,7 @@ class Walk {
   #firstStep?: Step;
   #usage?: Usage;
   #costUsd: number | undefined = 0;
+  #arrived?: Promise<Arrived>;
   /** Routes that were left because of a failure. */
   tries = 0;
 
@@ -144,6 +149,7 @@ class Walk {
       step: this.#firstStep!,
       usage: this.#usage,
       costUsd: this.#costUsd,
+      arrived: this.#arrived,
     };
   }
 
@@ -190,7 +196,8 @@ class Walk {
         if (!last) this.#tell(step, { outcome: given.kind, message: given.message, startedAt: clock.now() });
         return last ?? given;
       }
-      using lease = given;
+      using held = new DisposableStack();
+      const lease = held.use(given);
       tried.add(lease.keyId);
       const startedAt = clock.now();
       let status: number | undefined;
@@ -213,13 +220,9 @@ class Walk {
         lease.settle();
         health?.success(step.name, clock.now() - startedAt);
         this.#take(step, outcome);
-        this.#tell(step, {
-          outcome: "ok",
-          startedAt,
-          status,
-          keyName: lease.keyName,
-          costUsd: outcome.costUsd,
-        });
+        const told = { outcome: "ok" as const, startedAt, status, keyName: lease.keyName };
+        if (outcome.arrived) this.#follow(step, outcome.arrived, told, held.move());
+        else this.#tell(step, { ...told, costUsd: outcome.costUsd });
         return undefined;
       }
       last = outcome.failure;
@@ -255,7 +258,23 @@ class Walk {
     }
   }
 
-  #take(step: Step, outcome: { shots: Shot[]; usage?: Usage; costUsd?: number }): void {
+  /** Holds the key until an image that was handed on early has arrived, and tells then how the call ended. */
+  #follow(step: Step, arrived: Promise<Arrived>, told: Told, held: DisposableStack): void {
+    this.#arrived = arrived.then((last) => {
+      this.#tell(step, { ...told, costUsd: last.costUsd });
+      return last;
+    }, (thrown) => {
+      const { kind, message } = toFailure(thrown, this.options.signal, this.late);
+      this.#tell(step, { ...told, outcome: kind, message });
+      if (CONSEQUENCES[kind].blamesRoute) {
+        this.options.health?.failure(step.name, this.options.clock.now(), `${kind}: ${message}`);
+      }
+      throw thrown;
+    }).finally(() => held.dispose());
+    this.#arrived.catch(() => {});
+  }
+
+  #take(step: Step, outcome: Outcome & { ok: true }): void {
     this.#firstStep ??= step;
     this.#shots.push(...outcome.shots);
     this.#costUsd = this.#costUsd === undefined || outcome.costUsd === undefined
@@ -277,10 +296,7 @@ class Walk {
     return failure;
   }
 
-  #tell(
-    step: Step,
-    told: Omit<Attempt, "provider" | "model" | "startedMs" | "durationMs"> & { startedAt: number },
-  ): void {
+  #tell(step: Step, told: Told): void {
     const { startedAt, ...rest } = told;
     const entry: Attempt = {
       provider: step.route.provider.name,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Failed } from "../core/failure.ts";
+import { ImageStream } from "../core/image_stream.ts";
 import { Media, readImageFacts } from "../core/media.ts";
 import type { InputLimits } from "../core/provider.ts";
 import { convertImage } from "../platform/convert.ts";
@@ -70,7 +71,7 @@ Deno.test("an address is left unread where the model fetches it by itself, and r
   const media = () =>
     Media.fromUrl("https://pictures.example/a.png", () => {
       opened++;
-      return Promise.resolve(png);
+      return ImageStream.of(png).then((stream) => stream!);
     });
   const run = (limits: InputLimits) =>
     fitInputs(

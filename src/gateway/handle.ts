@@ -4,16 +4,17 @@ import { CONSEQUENCES, Failed, type FailureKind, toFailure } from "../core/failu
 import type { Media, OpenUrl } from "../core/media.ts";
 import type { Provider, Usage } from "../core/provider.ts";
 import type { ImageRequest } from "../core/request.ts";
-import { sizeText } from "../core/size.ts";
 import type { Health } from "../routing/health.ts";
 import { countFor, plan, type PlanOptions, planRelay, type Step } from "../routing/plan.ts";
-import type { Shot } from "./attempt.ts";
+import type { Arrived, Shot } from "./attempt.ts";
 import type { Budget } from "./budget.ts";
 import { type Caller, callerName } from "./caller.ts";
 import type { FitInputs } from "./fit_inputs.ts";
+import type { FitOutput } from "./fit_output.ts";
 import { type AcceptedJob, type Attempt, cascade, CascadeFailed } from "./cascade.ts";
 import { type Keys, relayKeys } from "./lease.ts";
 import type { Pictures } from "./pictures.ts";
+import { type OptimizePrompt, reword } from "./prompt_optimizer.ts";
 
 /** A picture that came out. */
 export interface Picture extends Shot {
@@ -33,6 +34,11 @@ export interface Result {
   usage?: Usage;
   /** The request as the model that made the first picture got it. */
   request: ImageRequest;
+  /**
+   * Pending while the one picture is still arriving: it is read by whoever replies. Gives the result with all that
+   * is known then, and rejects where the picture broke off.
+   */
+  arrived?: Promise<Result>;
 }
 
 /** One request's own circumstances. */
@@ -42,6 +48,8 @@ export interface Circumstances {
   signal: AbortSignal;
   /** Whether the reply carries the bytes themselves. */
   wantsBytes: boolean;
+  /** Whether the reply can begin before the picture has arrived. Default false. */
+  mayStream?: boolean;
   onPartial?: (media: Media, index: number) => void;
   /** Hears how far the work is, from 0 to 1. */
   onProgress?: (share: number) => void;
@@ -61,6 +69,8 @@ export interface Story {
   status: number;
   error?: string;
   images: number;
+  /** Of the images that were delivered, as far as known. */
+  bytes?: number;
   durationMs: number;
   costUsd?: number;
   prompt: string;
@@ -96,6 +106,8 @@ export interface GatewayOptions {
   pictures: Pictures;
   budget: Budget;
   fitInputs: FitInputs;
+  fitOutput: FitOutput;
+  optimizePrompt: OptimizePrompt;
   /** Gives an input an address that a provider can fetch, where there is a way to. */
   publish?: (media: Media, signal: AbortSignal) => Promise<string | undefined>;
   /** Hears of each job that a provider took on, until the story of its request is told. */
@@ -115,15 +127,26 @@ export class Gateway {
     return this.options.budget;
   }
 
+  /** How many requests run now. */
+  get inFlight(): number {
+    return this.#running.size;
+  }
+
   /**
    * Plans a request without asking anybody, so that what is wrong with it can be told before a stream begins.
+   * @param trial other dice, and who hears of what was left out, for those who only want to know
    * @throws Failed
    */
-  plan(request: ImageRequest, caller: Caller): Step[] {
+  plan(
+    request: ImageRequest,
+    caller: Caller,
+    trial: Partial<Pick<PlanOptions, "dice" | "onLeftOut">> = {},
+  ): Step[] {
     const { health, dice, planning } = this.options;
     const options: PlanOptions = {
       ...planning(),
       dice,
+      ...trial,
       latencyOf: (route) => health.state(route).latencyMs,
       allowed: caller.mode === "backend" ? caller.client : undefined,
     };
@@ -141,14 +164,18 @@ export class Gateway {
     circumstances: Circumstances,
   ): Promise<Result> {
     const running = this.#run(request, steps, caller, circumstances);
-    const ended = running.then(() => {}, () => {}).finally(() => this.#running.delete(ended));
-    this.#running.add(ended);
+    this.#follow(running);
     return running;
   }
 
   /** Resolves when all requests that run now have ended, and their stories are told. */
   async settled(): Promise<void> {
     await Promise.all(this.#running);
+  }
+
+  #follow(running: Promise<unknown>): void {
+    const ended = running.then(() => {}, () => {}).finally(() => this.#running.delete(ended));
+    this.#running.add(ended);
   }
 
   async #run(
@@ -167,15 +194,25 @@ export class Gateway {
     };
     try {
       const result = await this.#make(request, steps, count, caller, circumstances, startedAt, attempts);
-      remember({
-        outcome: "ok",
-        status: 200,
-        provider: result.provider,
-        usedModel: result.model,
-        images: result.pictures.length,
-        costUsd: result.costUsd,
-        notes: result.notes,
-      });
+      const delivered = (result: Result) =>
+        remember({
+          outcome: "ok",
+          status: 200,
+          provider: result.provider,
+          usedModel: result.model,
+          images: result.pictures.length,
+          bytes: result.pictures.reduce((sum, { media }) => sum + (media.size ?? 0), 0),
+          costUsd: result.costUsd,
+          notes: result.notes,
+        });
+      if (!result.arrived) delivered(result);
+      else {
+        this.#follow(result.arrived.then(delivered, (thrown) => {
+          const { kind, message } = toFailure(thrown, circumstances.signal, NEVER);
+          const { provider, model: usedModel, notes } = result;
+          remember({ outcome: kind, status: 200, error: message, provider, usedModel, images: 0, notes });
+        }));
+      }
       return result;
     } catch (thrown) {
       const failure = toFailure(thrown, circumstances.signal, NEVER);
@@ -196,17 +233,30 @@ export class Gateway {
     steps: readonly Step[],
     count: number,
     caller: Caller,
-    { requestId, signal, wantsBytes, onPartial, onProgress }: Circumstances,
+    { requestId, signal, wantsBytes, mayStream = false, onPartial, onProgress }: Circumstances,
     startedAt: number,
     attempts: Attempt[],
   ): Promise<Result> {
-    const { clock, dice, open, timeoutOf, health, pictures, fitInputs, publish, onAccepted, onAttempt } =
-      this.options;
-    const notes: string[] = [];
+    const { clock, dice, open, timeoutOf, health, pictures, publish, onAccepted, onAttempt } = this.options;
+    const { fitInputs, fitOutput } = this.options;
+    const { prompt, notes } = await this.options.optimizePrompt(
+      request,
+      steps[0]!,
+      caller.mode,
+      signal,
+    );
+    const rewritten = prompt === request.prompt ? undefined : prompt;
+    const reworded = steps.map((step) => reword(step, request.prompt, prompt));
     const { maxRetries, retryDelayMs, deadlineMs, queueTimeoutMs } = this.options.limits();
-    const about = { prompt: request.prompt, task: request.task, requestId, client: callerName(caller) };
+    const about = {
+      prompt: request.prompt,
+      task: request.task,
+      requestId,
+      client: callerName(caller),
+      request: rerunOf(request, caller),
+    };
     try {
-      const gathered = await cascade(steps, count, {
+      const gathered = await cascade(reworded, count, {
         clock,
         dice,
         open,
@@ -217,7 +267,10 @@ export class Gateway {
         onProgress,
         onAccepted: (job) => onAccepted(job, requestId),
         onNote: (text) => notes.push(text),
+        fitOutput,
         results: wantsBytes ? "needed" : pictures.stores ? "wanted" : "left",
+        mayStream: count === 1 && (wantsBytes ? mayStream : pictures.stores),
+        spool: pictures.stores ? () => pictures.spool() : undefined,
         keys: caller.mode === "relay" ? this.#ownKey(caller) : this.options.keys,
         health: caller.mode === "relay" ? undefined : health,
         timeoutOf,
@@ -231,31 +284,52 @@ export class Gateway {
           onAttempt(attempt, requestId);
         },
       });
-      const { step, costUsd, usage } = gathered;
+      const { step, costUsd, usage, shots, arrived } = gathered;
       const provider = step.route.provider.name;
       const model = step.route.model.id;
-      const costEach = costUsd === undefined ? undefined : costUsd / gathered.shots.length;
-      const kept = await Promise.all(gathered.shots.map(async (shot) => ({
-        ...shot,
-        name: await pictures.keep(shot, { ...about, ...tell(shot), provider, model, costUsd: costEach }),
-      })));
-      return {
+      const keep = async (shot: Shot, costUsd?: number, arrived?: Promise<Arrived>) => {
+        const last = arrived?.then(({ first, costUsd }) => ({
+          ...tell({ ...shot, ...first }, rewritten),
+          costUsd,
+        }));
+        last?.catch(() => {});
+        const name = await pictures.keep(
+          shot,
+          { ...about, ...tell(shot, rewritten), provider, model, costUsd },
+          last,
+        );
+        return { ...shot, revisedPrompt: shot.revisedPrompt ?? rewritten, name };
+      };
+      const costEach = costUsd === undefined ? undefined : costUsd / shots.length;
+      const kept = await Promise.all(shots.map((shot) => keep(shot, costEach, arrived)));
+      const result: Result = {
         // What a call gave beyond the count is kept, since it was paid for, and not in the reply.
         pictures: kept.slice(0, count),
         provider,
         model,
-        attempts: attempts.length,
+        attempts: attempts.length + (arrived ? 1 : 0),
         costUsd,
         notes: [...new Set([...step.notes, ...notes])],
         usage,
         request: step.request,
       };
+      if (!arrived) return result;
+      const complete = arrived.then(async (last): Promise<Result> => {
+        await Promise.all(last.shots.map((shot) => keep(shot)));
+        const [picture] = result.pictures;
+        const revisedPrompt = last.first?.revisedPrompt ?? picture!.revisedPrompt;
+        return { ...result, ...last, pictures: [{ ...picture!, ...last.first, revisedPrompt }] };
+      });
+      complete.catch(() => {});
+      return { ...result, arrived: complete };
     } catch (thrown) {
       if (thrown instanceof CascadeFailed) {
         const made = attempts.find((attempt) => attempt.outcome === "ok");
         const { provider = "", model = "" } = made ?? {};
         await Promise.all(
-          thrown.shots.map((shot) => pictures.keep(shot, { ...about, ...tell(shot), provider, model })),
+          thrown.shots.map((shot) =>
+            pictures.keep(shot, { ...about, ...tell(shot, rewritten), provider, model })
+          ),
         );
       }
       throw thrown;
@@ -304,6 +378,20 @@ export class Gateway {
 
 const NEVER = new AbortController().signal;
 
-function tell({ seed, revisedPrompt, facts }: Shot) {
-  return { seed, revisedPrompt, size: facts && sizeText(facts) };
+/** What the panel fills its playground with to run a request again; of the inputs only their number is known. */
+function rerunOf(request: ImageRequest, caller: Caller): Record<string, unknown> {
+  const { inputs, mask, partialImages: _, providerParams, qualityEnhancers, ...rest } = request;
+  return {
+    ...rest,
+    provider: caller.mode === "relay" ? caller.provider.name : rest.provider,
+    inputs: inputs.length,
+    ...mask && { mask: true },
+    ...qualityEnhancers.length > 0 && { qualityEnhancers },
+    ...Object.keys(providerParams).length > 0 && { providerParams },
+  };
+}
+
+/** What is known of a shot. @param rewritten the prompt by the optimizer; a provider's own rewriting came after it */
+function tell({ seed, revisedPrompt }: Shot, rewritten: string | undefined) {
+  return { seed, revisedPrompt: revisedPrompt ?? rewritten };
 }

@@ -59,6 +59,13 @@ export class PoolKeys implements Keys {
 
   constructor(private readonly options: PoolKeysOptions) {}
 
+  /** How many callers wait for a key, by the name of the provider; those for whom nobody waits are left out. */
+  waiting(): Record<string, number> {
+    return Object.fromEntries(
+      [...this.#lines].flatMap(([provider, line]) => line.size > 0 ? [[provider, line.size]] : []),
+    );
+  }
+
   slots(step: Step, most: number): number {
     return this.options.pool(step.route.provider).slots(step.request.model, most);
   }

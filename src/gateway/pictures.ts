@@ -1,15 +1,17 @@
 /**
- * What was made, kept beside the reply and never in its way: a picture can be fetched under its name from
- * the moment it has one, from memory until it is on disk.
+ * Pictures that were made are kept without anybody waiting for it: a reply can name a picture from the moment
+ * it has one, from memory until it is on disk.
  */
 import type { Clock } from "../core/clock.ts";
 import type { ImageFacts, Media } from "../core/media.ts";
 import { growingPause } from "../core/pause.ts";
 import { blobName } from "../platform/blob_names.ts";
-import type { Blobs } from "../platform/ports.ts";
+import type { Draft } from "../platform/drafts.ts";
+import type { PictureRecord } from "../store/picture_record.ts";
 import type { Shot } from "./attempt.ts";
+import { Room, Spool } from "./spool.ts";
 
-/** What made a picture, written beside it. Members that img-router knew keep their names. */
+/** What made a picture. */
 export interface About {
   prompt: string;
   revisedPrompt?: string;
@@ -17,10 +19,11 @@ export interface About {
   provider: string;
   task: string;
   seed?: number;
-  size?: string;
   requestId: string;
   client: string;
   costUsd?: number;
+  /** What to run it again with. */
+  request?: Record<string, unknown>;
 }
 
 /** A picture that is still on its way to the disk. */
@@ -29,88 +32,78 @@ export interface Pending {
   facts: ImageFacts;
 }
 
+/** Where pictures are kept. */
+export interface Shelf {
+  /** Begins a file. */
+  draft: () => Promise<Draft>;
+  /** Notes pictures in the index. */
+  note: (records: PictureRecord[]) => Promise<unknown>;
+  /** Whether they are to be brought to a bucket. */
+  uploadWanted: boolean;
+}
+
+/** What keeping depends on. */
+export interface PicturesOptions {
+  clock: Clock;
+  /** Absent where nothing is stored. */
+  shelf: () => Shelf | undefined;
+  /** Hears of pictures that are on disk and in the index now. */
+  onKept?: (records: readonly PictureRecord[]) => void;
+  /** Hears what the disk or the index has against a picture; `name` may not be known yet. */
+  onError: (error: unknown, name: string) => void;
+}
+
 const LENT_FOR = 10 * 60_000;
 const AGAIN_AFTER = { first: 5_000, most: 10 * 60_000 };
 /** Some two hours in all. */
 const MAX_TRIES = 20;
 const MAX_UNWRITTEN = 256 * 1024 * 1024;
+const ROWS_AT_ONCE = 200;
 
 /** Keeps pictures. */
 export class Pictures {
   #pending = new Map<string, Pending>();
-  #writes = new Set<Promise<void>>();
+  #work = new Set<Promise<void>>();
+  #rows: PictureRecord[] = [];
+  #noting: Promise<void> = Promise.resolve();
   readonly #closing = new AbortController();
-  /** Bytes of pictures that the disk did not take yet. */
-  #unwritten = 0;
+  readonly #room = new Room(MAX_UNWRITTEN);
 
-  /** @param options.blobs absent where nothing is stored. */
-  constructor(
-    private readonly options: {
-      clock: Clock;
-      blobs: () => Blobs | undefined;
-      onError: (error: unknown, name: string) => void;
-    },
-  ) {}
+  constructor(private readonly options: PicturesOptions) {}
 
   /** Whether pictures are stored at all. */
   get stores(): boolean {
-    return this.options.blobs() !== undefined;
+    return this.options.shelf() !== undefined;
+  }
+
+  /** A way to the disk for a picture that is just arriving. Where nothing is stored any more it leads nowhere. */
+  spool(): Spool {
+    return new Spool({
+      clock: this.options.clock,
+      room: this.#room,
+      draft: () => this.options.shelf()?.draft() ?? Promise.reject(new Error("nothing is stored any more")),
+      onError: (error) => this.options.onError(error, "a picture that is arriving"),
+    });
   }
 
   /**
    * Starts to store an image that was looked at, and gives its name at once.
    * Gives nothing where nothing is stored, or where the image stayed at its provider's address.
+   * @param last what is known of it besides once all of it has arrived
    */
-  async keep(shot: Shot, about: About): Promise<string | undefined> {
-    const blobs = this.options.blobs();
-    const { facts } = shot;
-    if (!blobs || !facts) return undefined;
+  async keep(shot: Shot, about: About, last?: Promise<Partial<About>>): Promise<string | undefined> {
+    const { facts, spool, media } = shot;
+    if (!facts || !this.stores) return undefined;
     const time = this.options.clock.now();
     const name = blobName({ time: new Date(time), prompt: about.prompt, type: facts.type });
-    const bytes = await shot.media.bytes();
+    if (spool) {
+      this.#follow(this.#keepSpooled(spool, recordOf(name, time, facts, 0, about), last));
+      return name;
+    }
+    const bytes = await media.bytes();
     this.#pending.set(name, { bytes, facts });
-    const { prompt, model, seed, ...params } = about;
-    const sidecar = {
-      prompt,
-      model,
-      seed,
-      params,
-      timestamp: time,
-      width: facts.width,
-      height: facts.height,
-      type: facts.type,
-    };
-    const put = () => blobs.put(name, bytes, sidecar);
-    const write = put()
-      .then(() => void this.#pending.delete(name), (error) => {
-        this.options.onError(error, name);
-        void this.#tryAgain(name, bytes.length, put);
-      })
-      .finally(() => this.#writes.delete(write));
-    this.#writes.add(write);
+    this.#follow(this.#keepBytes(bytes, recordOf(name, time, facts, bytes.length, about)));
     return name;
-  }
-
-  /** Keeps a picture that could not be written in memory, while there is room, until the disk takes it. */
-  async #tryAgain(name: string, size: number, put: () => Promise<void>): Promise<void> {
-    if (this.#unwritten + size <= MAX_UNWRITTEN) {
-      this.#unwritten += size;
-      await this.#untilWritten(name, put);
-      this.#unwritten -= size;
-    }
-    this.#pending.delete(name);
-  }
-
-  async #untilWritten(name: string, put: () => Promise<void>): Promise<void> {
-    for (let turn = 1; turn <= MAX_TRIES; turn++) {
-      try {
-        await this.options.clock.sleep(growingPause(AGAIN_AFTER, turn), this.#closing.signal);
-        return await put();
-      } catch (error) {
-        if (this.#closing.signal.aborted) return;
-        this.options.onError(error, name);
-      }
-    }
   }
 
   /** Serves an input for some minutes under a name that nobody can guess, for a provider to fetch. */
@@ -134,8 +127,102 @@ export class Pictures {
     return this.#pending.get(name);
   }
 
-  /** Resolves when all that was begun is written, or has failed for the first time. */
+  /** Resolves when all that was begun is written and noted, or has failed for the first time. */
   async settled(): Promise<void> {
-    await Promise.all(this.#writes);
+    await Promise.all(this.#work);
+    await this.#noting;
   }
+
+  #follow(work: Promise<void>): void {
+    const ended = work.catch((error) => this.options.onError(error, "a picture")).finally(() =>
+      this.#work.delete(ended)
+    );
+    this.#work.add(ended);
+  }
+
+  async #keepSpooled(spool: Spool, early: PictureRecord, last?: Promise<Partial<About>>): Promise<void> {
+    const spooled = await spool.spooled;
+    if (!spooled) return;
+    // A picture that has arrived is kept, whatever became of the reply around it.
+    const record = { ...early, ...await last?.catch(() => ({})), bytes: spooled.size };
+    const { name, type, width, height } = record;
+    if ("draft" in spooled) {
+      try {
+        await spooled.draft.commit(name);
+        this.#note(record);
+      } catch (error) {
+        this.options.onError(error, name);
+        await spooled.draft.discard();
+      }
+      return;
+    }
+    this.#pending.set(name, { bytes: spooled.bytes, facts: { type, width, height } });
+    void this.#tryAgain(spooled.bytes, record).finally(() => this.#room.give(spooled.size));
+  }
+
+  async #keepBytes(bytes: Uint8Array, record: PictureRecord): Promise<void> {
+    try {
+      await this.#write(bytes, record);
+    } catch (error) {
+      this.options.onError(error, record.name);
+      if (!this.#room.take(bytes.length)) return void this.#pending.delete(record.name);
+      void this.#tryAgain(bytes, record).finally(() => this.#room.give(bytes.length));
+    }
+  }
+
+  async #write(bytes: Uint8Array, record: PictureRecord): Promise<void> {
+    const shelf = this.options.shelf();
+    if (shelf) {
+      const draft = await shelf.draft();
+      try {
+        await draft.write(bytes);
+        await draft.commit(record.name);
+      } catch (error) {
+        await draft.discard();
+        throw error;
+      }
+      this.#note(record);
+    }
+    this.#pending.delete(record.name);
+  }
+
+  /** Keeps a picture that could not be written in memory until the disk takes it. */
+  async #tryAgain(bytes: Uint8Array, record: PictureRecord): Promise<void> {
+    for (let turn = 1; turn <= MAX_TRIES; turn++) {
+      try {
+        await this.options.clock.sleep(growingPause(AGAIN_AFTER, turn), this.#closing.signal);
+        return await this.#write(bytes, record);
+      } catch (error) {
+        if (this.#closing.signal.aborted) break;
+        this.options.onError(error, record.name);
+      }
+    }
+    this.#pending.delete(record.name);
+  }
+
+  /** Notes a picture in the index, together with those that come while the ones before are being noted. */
+  #note(record: PictureRecord): void {
+    this.#rows.push({ ...record, uploadWanted: this.options.shelf()?.uploadWanted ?? false });
+    if (this.#rows.length === 1) this.#noting = this.#noting.then(() => this.#noteAll());
+  }
+
+  async #noteAll(): Promise<void> {
+    const rows = this.#rows;
+    this.#rows = [];
+    for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
+      const batch = rows.slice(at, at + ROWS_AT_ONCE);
+      try {
+        await this.options.shelf()?.note(batch);
+        this.options.onKept?.(batch);
+      } catch (error) {
+        // The files are there, and the next look at the folder finds them.
+        for (const { name } of batch) this.options.onError(error, name);
+      }
+    }
+  }
+}
+
+function recordOf(name: string, time: number, facts: ImageFacts, bytes: number, about: About): PictureRecord {
+  // The hash is made when there is time.
+  return { name, time, ...facts, bytes, ...about, hash: "", onDisk: true, uploadWanted: false };
 }

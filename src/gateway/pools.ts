@@ -1,7 +1,8 @@
 /** The pools of provider keys: from the store, from the environment, and what their states became. */
 import type { Clock } from "../core/clock.ts";
+import { Failed } from "../core/failure.ts";
 import type { OpenUrl } from "../core/media.ts";
-import type { DiscoveredModel, Provider } from "../core/provider.ts";
+import type { Call, DiscoveredModel, Provider } from "../core/provider.ts";
 import { openCall } from "../providers/call.ts";
 import { type KeyLimits, KeyPool, type PoolKey } from "../routing/key_pool.ts";
 import type { KeyState, KeyStore, ProviderKey } from "../store/keys.ts";
@@ -23,6 +24,8 @@ export interface PoolsOptions {
   store: KeyStore;
   open: OpenUrl;
   onError: (error: unknown, what: string) => void;
+  /** Hears when a key of a provider begins or ends a rest. */
+  onState?: (provider: Provider) => void;
 }
 
 const NONE: readonly DiscoveredModel[] = [];
@@ -30,6 +33,12 @@ const NONE: readonly DiscoveredModel[] = [];
 const SAVE_AFTER = 1000;
 const DISCOVERY_LIMIT = 15_000;
 const ENVIRONMENT = "environment:";
+
+/** Whether a key was given by the environment, so that it can't be changed here. */
+export function isGiven(id: string): boolean {
+  return id.startsWith(ENVIRONMENT);
+}
+
 /** The key of who needs none: no key is sent. */
 const KEYLESS = "";
 
@@ -51,7 +60,10 @@ export class Pools implements AsyncDisposable {
       const pool = new KeyPool({
         clock: options.clock,
         limits: () => options.settings(provider),
-        onChange: (key) => this.#note(key),
+        onChange: (key, before) => {
+          this.#note(key);
+          if (isOtherwise(key, before)) options.onState?.(provider);
+        },
       });
       this.#pools.set(provider.name, pool);
     }
@@ -59,7 +71,7 @@ export class Pools implements AsyncDisposable {
 
   /** Reads the keys again, from store and environment; states in memory are kept where they are newer. */
   async load(): Promise<void> {
-    await this.#save();
+    await this.save();
     const stored = await this.options.store.list();
     this.#secrets.clear();
     for (const provider of this.options.providers) {
@@ -69,9 +81,50 @@ export class Pools implements AsyncDisposable {
         const name = `environment ${index + 1}`;
         return this.#given(provider, { id, name, secret, models: this.#models.get(id) ?? [] });
       });
-      this.pool(provider).set([...keys, ...given, ...this.#keyless(provider, [...keys, ...given])]);
-      this.#list(provider);
+      this.#arrange(provider, [...keys, ...given]);
     }
+  }
+
+  /** Takes over keys that were added to the store or changed in it, without reading all the others again. */
+  refresh(stored: readonly ProviderKey[]): void {
+    const byId = new Map(stored.map((key) => [key.id, key]));
+    for (const provider of this.options.providers) {
+      const pool = this.pool(provider);
+      const changed = stored.filter((key) => key.provider === provider.name);
+      if (changed.length === 0) continue;
+      const kept = pool.keys.map((key) => {
+        const now = byId.get(key.id);
+        if (!now) return key;
+        byId.delete(key.id);
+        const { name, baseUrl, models, enabled } = this.#fromStore(now);
+        return { ...key, name, baseUrl, models, enabled };
+      });
+      const added = changed.filter(({ id }) => byId.has(id)).map((key) => this.#fromStore(key));
+      this.#arrange(provider, [...kept, ...added]);
+    }
+  }
+
+  /** Forgets keys that were removed from the store. */
+  forget(ids: readonly string[]): void {
+    const gone = new Set(ids);
+    for (const id of ids) {
+      this.#models.delete(id);
+      this.#changed.delete(id);
+    }
+    for (const provider of this.options.providers) {
+      const { keys } = this.pool(provider);
+      const left = keys.filter(({ id }) => !gone.has(id));
+      if (left.length < keys.length) this.#arrange(provider, left);
+    }
+  }
+
+  /** Finds a key of any pool by its id. */
+  find(id: string): { provider: Provider; key: PoolKey } | undefined {
+    for (const provider of this.options.providers) {
+      const key = this.pool(provider).get(id);
+      if (key) return { provider, key };
+    }
+    return undefined;
   }
 
   /** Whether a provider is called without a key because none is set up, although it takes keys. */
@@ -96,9 +149,12 @@ export class Pools implements AsyncDisposable {
     return this.#discovered.get(provider.name) ?? NONE;
   }
 
-  /** Asks the services that list their models which there are, with one key, or with each where keys differ. */
-  async discover(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.options.providers.map(async (provider) => {
+  /**
+   * Asks the services that list their models which there are, with one key, or with each where keys differ.
+   * @param providers default: all
+   */
+  async discover(signal: AbortSignal, providers = this.options.providers): Promise<void> {
+    await Promise.all(providers.map(async (provider) => {
       if (!provider.listModels) return;
       const pool = this.pool(provider);
       const keys = pool.keys.filter((key) =>
@@ -130,29 +186,62 @@ export class Pools implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#saving;
-    await this.#save();
+    await this.save();
+  }
+
+  /**
+   * Opens the line to a provider with a key of its pool, at that key's own address and no other; or to the same
+   * address without a key.
+   * @throws Failed where the address or the secret is missing
+   */
+  async line(
+    provider: Provider,
+    key: PoolKey,
+    signal: AbortSignal,
+    { withoutKey = false }: { withoutKey?: boolean } = {},
+  ): Promise<Call> {
+    const { clock, open } = this.options;
+    const baseUrl = this.addressOf(provider, key);
+    if (baseUrl === undefined) {
+      throw new Failed({
+        kind: "unreachable",
+        message: `no base URL is set for ${provider.name} or its key ${key.name}`,
+      });
+    }
+    const secret = withoutKey ? KEYLESS : await this.reveal(key).catch((error) => {
+      throw new Failed({ kind: "key_rejected", message: String(error.message ?? error) }, error);
+    });
+    return openCall({ provider, baseUrl, key: secret, signal, open, clock, dice: Math.random });
+  }
+
+  /** Where calls with a key go, without a slash at the end. */
+  addressOf(provider: Provider, key: PoolKey): string | undefined {
+    const baseUrl = key.baseUrl ?? this.options.settings(provider).baseUrl ?? provider.baseUrl;
+    return baseUrl?.replace(/\/+$/, "");
   }
 
   async #ask(provider: Provider, key: PoolKey, signal: AbortSignal): Promise<DiscoveredModel[] | undefined> {
-    const { clock, open, onError } = this.options;
-    const baseUrl = key.baseUrl ?? this.options.settings(provider).baseUrl ?? provider.baseUrl;
+    const { clock, onError } = this.options;
+    const baseUrl = this.addressOf(provider, key);
     if (baseUrl === undefined) return undefined;
     using limit = clock.timeout(DISCOVERY_LIMIT);
     try {
-      const call = openCall({
+      const call = await this.line(
         provider,
-        baseUrl: baseUrl.replace(/\/+$/, ""),
-        key: await this.reveal(key),
-        signal: AbortSignal.any([signal, limit.signal, this.#closing.signal]),
-        open,
-        clock,
-        dice: Math.random,
-      });
+        key,
+        AbortSignal.any([signal, limit.signal, this.#closing.signal]),
+      );
       return await provider.listModels!(call);
     } catch (error) {
       onError(error, `models of ${provider.name} at ${new URL(baseUrl).host}`);
       return undefined;
     }
+  }
+
+  #arrange(provider: Provider, keys: readonly PoolKey[]): void {
+    const own = keys.filter(({ id }) => id !== keylessId(provider));
+    this.pool(provider).set([...own, ...this.#keyless(provider, own)]);
+    this.#list(provider);
   }
 
   #fromStore(key: ProviderKey): PoolKey {
@@ -172,7 +261,7 @@ export class Pools implements AsyncDisposable {
       lastError,
       rest: key.restingUntil === undefined
         ? undefined
-        : { until: key.restingUntil, reason: key.restReason ?? "" },
+        : { until: key.restingUntil, reason: key.restReason ?? "", since: key.restedAt },
     };
   }
 
@@ -200,15 +289,16 @@ export class Pools implements AsyncDisposable {
   }
 
   #note(key: PoolKey): void {
-    if (key.id.startsWith(ENVIRONMENT)) return;
+    if (isGiven(key.id)) return;
     this.#changed.set(key.id, key);
     this.#saving ??= this.options.clock.sleep(SAVE_AFTER, this.#closing.signal).catch(() => {}).then(() => {
       this.#saving = undefined;
-      return this.#save();
+      return this.save();
     });
   }
 
-  async #save(): Promise<void> {
+  /** Writes the states that changed, now rather than soon. */
+  async save(): Promise<void> {
     if (this.#changed.size === 0) return;
     const states = [...this.#changed.values()].map(stateOf);
     this.#changed.clear();
@@ -220,7 +310,8 @@ export class Pools implements AsyncDisposable {
 
 const UNTRIED = { enabled: true, modelRests: {}, strikes: 0, successes: 0, failures: 0 };
 
-function keylessId(provider: Provider): string {
+/** Id of the entry that stands for doing without a key. */
+export function keylessId(provider: Provider): string {
   return `${ENVIRONMENT}${provider.name}:keyless`;
 }
 
@@ -229,12 +320,20 @@ function isCatchAll(provider: Provider): boolean {
   return provider.unlisted?.like === "*";
 }
 
+/** Whether a key's rests have changed; its counters change with every call. */
+function isOtherwise(key: PoolKey, before: PoolKey): boolean {
+  const models = Object.keys(key.modelRests);
+  return key.rest !== before.rest || models.length !== Object.keys(before.modelRests).length ||
+    models.some((model) => key.modelRests[model] !== before.modelRests[model]);
+}
+
 function stateOf(key: PoolKey): KeyState & { id: string } {
   const { id, rest, strikes, modelRests, successes, failures, lastUsedAt, lastError } = key;
   return {
     id,
     restingUntil: rest?.until,
     restReason: rest?.reason,
+    restedAt: rest?.since,
     strikes,
     modelRests: { ...modelRests },
     successes,

@@ -48,5 +48,4 @@ export function addDocs(app: EdgeApp, edge: Edge): void {
     }),
   );
   addProviderTable(app, edge);
-  app.get("/", (c) => c.redirect("/docs"));
 }

@@ -37,7 +37,8 @@ export function ownPicture(address: string, bases: readonly string[]): string | 
   }
 }
 
-function isTrusted(peer: string, proxies: readonly string[]): boolean {
+/** Whether an address is one of these proxies. */
+export function isTrusted(peer: string, proxies: readonly string[]): boolean {
   if (!ipaddr.isValid(peer)) return false;
   const address = ipaddr.process(peer);
   return proxies.some((proxy) => {

@@ -1,18 +1,22 @@
 /** What is mounted where, and what every request passes on its way. */
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { getConnInfo } from "@hono/node-server/conninfo";
 import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { Failed } from "../core/failure.ts";
 import { logger, withRequestId } from "../log/log.ts";
+import type { Admin } from "./api/admin.ts";
+import { createApi } from "./api/api.ts";
 import { addDocs } from "./docs.ts";
 import type { EdgeApp } from "./documented.ts";
 import type { Edge, EdgeContext, EdgeEnv } from "./edge.ts";
 import { errorReply, HttpFault } from "./errors.ts";
 import { addHealth } from "./health.ts";
+import { addMetrics } from "./metrics.ts";
 import { publicBase } from "./links.ts";
 import { normalPath } from "./paths.ts";
+import { peerOf } from "./peer.ts";
+import { addPanel, wantsPage } from "./panel.ts";
 import { addStorage } from "./storage.ts";
 import { addChat } from "./v1/chat.ts";
 import { attemptsOf } from "./v1/endpoint.ts";
@@ -20,14 +24,15 @@ import { addImages } from "./v1/images.ts";
 import { addModels } from "./v1/models.ts";
 
 const log = logger("http");
+const API = "/api";
 
 const EXPOSED = [
   ...["x-request-id", "retry-after", "retry-after-ms", "x-should-retry", "etag", "content-disposition"],
   ...["provider", "model", "attempts", "cost-usd", "notes"].map((name) => `x-imgrouter-${name}`),
 ];
 
-/** Builds the app. */
-export function createRouter(edge: Edge): EdgeApp {
+/** Builds the app. @param admin what the admin API works with */
+export function createRouter(edge: Edge, admin: Admin): EdgeApp {
   const app: EdgeApp = new OpenAPIHono<EdgeEnv>({ getPath: (request) => normalPath(request.url) });
   app.use(requestId({ limitLength: 128, generator: () => `req_${crypto.randomUUID().replaceAll("-", "")}` }));
   app.use((c, next) => withRequestId(c.get("requestId"), next));
@@ -55,17 +60,26 @@ export function createRouter(edge: Edge): EdgeApp {
   addModels(app, edge);
   addStorage(app, edge);
   addHealth(app, edge);
+  addMetrics(app, edge, edge.metrics);
+  app.route(API, createApi(admin, edge));
+  const missingPage = addPanel(app, edge);
   addDocs(app, edge);
-  app.notFound((c) => told(c, notFound(c.req.path)));
+  app.notFound((c) => wantsPage(c) ? missingPage(c) : told(c, notFound(c.req.path)));
   app.onError((error, c) => told(c as EdgeContext, error));
   return app;
 }
 
 /** Says what went wrong, to the caller and to the log. */
 function told(c: EdgeContext, error: unknown): Response {
+  // Whoever hung up in the middle of a request hears nothing any more.
+  if (c.req.raw.signal.aborted && !(error instanceof Failed)) error = gone(error);
   const { status, body, headers } = errorReply(error, c.get("mode"));
   if (!(error instanceof Failed) && !(error instanceof HttpFault)) {
     log.error("Failed unexpectedly: {error}", { error });
+  }
+  if (isApi(c.req.path)) {
+    const { message, code, param } = body.error;
+    return c.json({ error: { message, code, param } }, status, headers);
   }
   return c.json(body, status, { ...headers, ...attemptsOf(error) });
 }
@@ -91,13 +105,16 @@ function allowingOrigins(edge: Edge) {
     maxAge: 86_400,
   });
   return function allowingOrigins(c: EdgeContext, next: () => Promise<void>) {
-    return edge.settings().cors ? allowing(c, next) : next();
+    return edge.settings().cors && !isApi(c.req.path) ? allowing(c, next) : next();
   };
 }
 
-function peerOf(c: EdgeContext): string | undefined {
-  // Absent where the app is called without a server, as tests may do.
-  return c.env !== undefined && "incoming" in (c.env as object) ? getConnInfo(c).remote.address : undefined;
+function isApi(path: string): boolean {
+  return path === API || path.startsWith(`${API}/`);
+}
+
+function gone(cause: unknown): Failed {
+  return new Failed({ kind: "cancelled", message: "the client closed the connection" }, cause);
 }
 
 const HINTS: [pattern: RegExp, hint: string][] = [

@@ -4,8 +4,10 @@
  */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { EdgeApp } from "./documented.ts";
+import { isWritten, writeBody } from "./written_body.ts";
 
 const SWEEP_EVERY = 20;
 
@@ -21,7 +23,14 @@ export async function listen(
   app: EdgeApp,
   { host, port }: { host: string; port: number },
 ): Promise<Listening> {
-  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const answer = getRequestListener(async (request, env) => {
+    const reply = await app.fetch(request, env);
+    const outgoing = (env as HttpBindings).outgoing;
+    if (!isWritten(reply.body)) return reply;
+    outgoing.writeHead(reply.status, Object.fromEntries(reply.headers));
+    await writeBody(reply.body, outgoing);
+    return RESPONSE_ALREADY_SENT;
+  }, { overrideGlobalObjects: false });
   const running = new Set<ServerResponse>();
   const server = createServer((request, response) => {
     running.add(response);

@@ -4,6 +4,9 @@
  */
 import { basename, dirname, join } from "node:path";
 
+/** What can be written. */
+export type FileData = string | Uint8Array | ReadableStream<Uint8Array>;
+
 /**
  * Writes a file in one step: a temporary file beside it, flushed to disk, takes its place.
  * A symbolic link is followed, so that it stays one. On failure the old file is as it was and nothing is left behind.
@@ -12,7 +15,7 @@ import { basename, dirname, join } from "node:path";
  */
 export async function writeAtomic(
   path: string,
-  data: string | Uint8Array,
+  data: FileData,
   { mode }: { mode?: number } = {},
 ): Promise<void> {
   const target = await Deno.realPath(path).catch(() => path);
@@ -27,13 +30,19 @@ export async function writeAtomic(
   await flushFolder(dirname(target));
 }
 
-async function writeFlushed(path: string, data: string | Uint8Array, mode: number): Promise<void> {
+async function writeFlushed(path: string, data: FileData, mode: number): Promise<void> {
   // Created closed to others; opened up to `mode` only afterwards, since the umask may have taken bits away.
   using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
-  let rest = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  while (rest.length > 0) rest = rest.subarray(await file.write(rest));
+  for await (let rest of chunksOf(data)) {
+    while (rest.length > 0) rest = rest.subarray(await file.write(rest));
+  }
   await file.sync();
   if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
+}
+
+function chunksOf(data: FileData): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+  if (typeof data === "string") return [new TextEncoder().encode(data)];
+  return data instanceof Uint8Array ? [data] : data;
 }
 
 async function modeOf(path: string): Promise<number | undefined> {

@@ -41,6 +41,23 @@ export function isBlobName(name: string): boolean {
     !/[/\\:\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(name) && byteLength(name) <= MAX_NAME_BYTES;
 }
 
+/** @throws TypeError for a name that is none of an image. */
+export function assertBlobName(name: string): void {
+  if (!isBlobName(name)) {
+    throw new TypeError(`Cannot store an image: ${JSON.stringify(name)} is not a name for one`);
+  }
+}
+
+/** The name of the sidecar of an image. */
+export function sidecarName(name: string): string {
+  return `${name}.json`;
+}
+
+/** Its name as img-router once had it, without the image's ending. */
+export function oldSidecarName(name: string): string {
+  return name.replace(/\.[^.]+$/, ".json");
+}
+
 /** The type that a name's ending claims. */
 export function typeByName(name: string): ImageType | undefined {
   return TYPES.get(/\.([a-z]+)$/i.exec(name)?.[1]?.toLowerCase() ?? "");

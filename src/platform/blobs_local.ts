@@ -1,29 +1,87 @@
 /** Images in a folder of the local disk: each a plain file under its name, with `<name>.json` beside it. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { readImageFacts } from "../core/media.ts";
+import { linkOrCopy } from "./adopt_file.ts";
 import { writeAtomic } from "./atomic_file.ts";
-import { isBlobName, typeByName } from "./blob_names.ts";
-import type { BlobFacts, BlobRange, Blobs, OpenBlob } from "./ports.ts";
+import { assertBlobName, isBlobName, oldSidecarName, sidecarName, typeByName } from "./blob_names.ts";
+import { measured } from "./measured.ts";
+import type { BlobFacts, BlobRange, Blobs, BlobSource, OpenBlob } from "./ports.ts";
 
 /** How much of a file is looked at to tell its type. */
 const HEADER_BYTES = 64 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 
+/** A sidecar is some lines of text; whatever is larger was not written for an image. */
+const MAX_SIDECAR_BYTES = 1024 * 1024;
+
+/** Images in a folder, where equal bytes may have several names. */
+export interface LocalBlobs extends Blobs {
+  /**
+   * Stores an image that is there already under a second name, with a sidecar of its own, keeping its bytes once.
+   * @throws Deno.errors.AlreadyExists if there is one of that name. @throws Deno.errors.NotFound if there is no `from`
+   */
+  link(from: string, name: string, sidecar: object): Promise<void>;
+  /** Stores the image that the file at `path` holds, without copying it where that can be. @throws as `link()` does */
+  adopt(path: string, name: string, sidecar: object): Promise<void>;
+  /** SHA-256 of an image in hex, made off the event loop; `undefined` where there is none. */
+  hash(name: string): Promise<string | undefined>;
+  /**
+   * Makes sure that an image outlives a power cut, with its sidecar.
+   * @param twin another image of the very same bytes, whose file it is to share
+   */
+  file(name: string, sidecar: object, twin?: string): Promise<void>;
+}
+
 /** Makes the store. @param folder is made by the first image */
-export function createLocalBlobs(folder: string): Blobs {
+export function createLocalBlobs(folder: string): LocalBlobs {
   const pathOf = (name: string) => join(folder, name);
 
-  async function put(name: string, bytes: Uint8Array, sidecar: object): Promise<void> {
-    if (!isBlobName(name)) {
-      throw new TypeError(`Cannot store an image: ${JSON.stringify(name)} is not a name for one`);
+  async function put(name: string, image: Uint8Array | BlobSource, sidecar: object): Promise<void> {
+    const data = image instanceof Uint8Array ? image : measured(image);
+    try {
+      assertBlobName(name);
+      await Deno.mkdir(folder, { recursive: true });
+      await refuseLink(pathOf(name));
+      await refuseLink(pathOf(sidecarName(name)));
+      // The sidecar comes last: only what has one is in the gallery. Where it cannot be written the image stays,
+      // because somebody paid for it.
+      await writeAtomic(pathOf(name), data);
+      await writeAtomic(pathOf(sidecarName(name)), JSON.stringify(sidecar));
+    } finally {
+      if (data instanceof ReadableStream) await data.cancel().catch(() => {});
     }
+  }
+
+  async function adopt(path: string, name: string, sidecar: object): Promise<void> {
+    assertBlobName(name);
     await Deno.mkdir(folder, { recursive: true });
-    await refuseLink(pathOf(name));
-    await refuseLink(sidecarPath(pathOf(name)));
-    // The sidecar comes last: only what has one is in the gallery. Where it cannot be written the image stays,
-    // because somebody paid for it.
-    await writeAtomic(pathOf(name), bytes);
-    await writeAtomic(sidecarPath(pathOf(name)), JSON.stringify(sidecar));
+    await refuseLink(path);
+    await refuseLink(pathOf(sidecarName(name)));
+    await linkOrCopy(path, pathOf(name));
+    await writeAtomic(pathOf(sidecarName(name)), JSON.stringify(sidecar));
+  }
+
+  async function hash(name: string): Promise<string | undefined> {
+    if (!isBlobName(name)) return undefined;
+    const bytes = await unlessMissing(Deno.readFile(pathOf(name)));
+    return bytes && new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  }
+
+  async function file(name: string, sidecar: object, twin?: string): Promise<void> {
+    assertBlobName(name);
+    if (twin !== undefined && twin !== name) await shareFile(pathOf(twin), pathOf(name));
+    else {
+      using image = await Deno.open(pathOf(name), { read: true });
+      await image.syncData();
+    }
+    await writeAtomic(pathOf(sidecarName(name)), JSON.stringify(sidecar));
+  }
+
+  async function link(from: string, name: string, sidecar: object): Promise<void> {
+    if (!isBlobName(from)) {
+      throw new Deno.errors.NotFound(`Cannot link: no image is called ${JSON.stringify(from)}`);
+    }
+    await adopt(pathOf(from), name, sidecar);
   }
 
   async function stat(name: string): Promise<BlobFacts | undefined> {
@@ -54,20 +112,14 @@ export function createLocalBlobs(folder: string): Blobs {
   }
 
   async function sidecar(name: string): Promise<unknown> {
-    if (!isBlobName(name)) return undefined;
-    for (const path of [sidecarPath(pathOf(name)), oldSidecarPath(pathOf(name))]) {
-      const info = await unlessMissing(Deno.lstat(path));
-      const text = info?.isFile ? await unlessMissing(Deno.readTextFile(path)) : undefined;
-      if (text !== undefined) return parse(text);
-    }
+    return isBlobName(name) ? await readSidecar(folder, name) : undefined;
   }
 
-  async function remove(name: string): Promise<void> {
-    if (!isBlobName(name)) return;
-    // In the opposite order of `put`: what has lost its sidecar is no longer in the gallery.
-    await removeFile(sidecarPath(pathOf(name)));
-    await removeFile(oldSidecarPath(pathOf(name)));
-    await removeFile(pathOf(name));
+  async function remove(...names: string[]): Promise<void> {
+    for (const name of names.filter(isBlobName)) {
+      // In the opposite order of `put`: what has lost its sidecar is no longer in the gallery.
+      for (const file of [sidecarName(name), oldSidecarName(name), name]) await removeFile(pathOf(file));
+    }
   }
 
   async function* list() {
@@ -77,16 +129,30 @@ export function createLocalBlobs(folder: string): Blobs {
     }
   }
 
-  return { put, stat, open, sidecar, remove, list };
+  return { put, adopt, link, hash, file, stat, open, sidecar, remove, list };
 }
 
-function sidecarPath(path: string): string {
-  return `${path}.json`;
+/** Puts a link to `from` in the place of `path`. Where the file system has no links both stay as they are. */
+async function shareFile(from: string, path: string): Promise<void> {
+  const link = join(dirname(path), `.${crypto.randomUUID()}.tmp`);
+  try {
+    await Deno.link(from, link);
+  } catch {
+    return;
+  }
+  // A rename onto another name of the same file does nothing, and leaves both.
+  await Deno.rename(link, path);
+  await unlessMissing(Deno.remove(link));
 }
 
-/** img-router once named them without the image's ending. */
-function oldSidecarPath(path: string): string {
-  return path.replace(/\.[^.]+$/, ".json");
+/** What the sidecar of a file says, unchecked; `undefined` where there is none that is JSON. Links are not followed. */
+export async function readSidecar(folder: string, name: string): Promise<unknown> {
+  for (const path of [sidecarName(name), oldSidecarName(name)].map((file) => join(folder, file))) {
+    const info = await unlessMissing(Deno.lstat(path));
+    const isRead = info?.isFile && info.size <= MAX_SIDECAR_BYTES;
+    const text = isRead ? await unlessMissing(Deno.readTextFile(path)) : undefined;
+    if (text !== undefined) return parse(text);
+  }
 }
 
 async function factsOf(file: Deno.FsFile, name: string): Promise<BlobFacts> {

@@ -157,6 +157,40 @@ Deno.test("a damaged sidecar is as good as none", async () => {
   assert.equal(await kept.blobs.sidecar(NAME), undefined);
 });
 
+Deno.test("a sidecar of more than a megabyte is not read", async () => {
+  await using kept = await store();
+  await kept.blobs.put(NAME, png, {});
+  await Deno.writeTextFile(
+    join(kept.folder, `${NAME}.json`),
+    JSON.stringify({ prompt: "x".repeat(1024 * 1024) }),
+  );
+  assert.equal(await kept.blobs.sidecar(NAME), undefined);
+});
+
+Deno.test("a second name shares the bytes, has its own sidecar, and outlives the first", async () => {
+  await using kept = await store();
+  await kept.blobs.put(NAME, png, { prompt: "first" });
+  await kept.blobs.link(NAME, "second.png", { prompt: "second" });
+  assert.equal((await Deno.stat(join(kept.folder, "second.png"))).nlink, 2);
+  assert.deepEqual(await kept.blobs.sidecar("second.png"), { prompt: "second" });
+  await kept.blobs.put(NAME, paintPng({ width: 16, height: 16 }), { prompt: "first" });
+  await kept.blobs.remove(NAME);
+  assert.deepEqual(await read(await kept.blobs.open("second.png")), png);
+});
+
+Deno.test("a second name is refused where it is taken, unsafe, or nothing has the first", async () => {
+  await using kept = await store();
+  await kept.blobs.put(NAME, png, { prompt: "first" });
+  await kept.blobs.put("second.png", png, { prompt: "second" });
+  await assert.rejects(kept.blobs.link(NAME, "second.png", {}), Deno.errors.AlreadyExists);
+  await assert.rejects(kept.blobs.link(NAME, "../third.png", {}), /is not a name for one/);
+  await assert.rejects(kept.blobs.link("../secret.png", "third.png", {}), Deno.errors.NotFound);
+  await assert.rejects(kept.blobs.link("none.png", "third.png", {}), Deno.errors.NotFound);
+  await Deno.symlink(join(kept.root, "secret.png"), join(kept.folder, "link.png"));
+  await assert.rejects(kept.blobs.link("link.png", "third.png", {}), /is a link/);
+  assert.deepEqual(await namesOf(kept.blobs), [NAME, "second.png"]);
+});
+
 Deno.test("sidecars, half-written files, folders and strangers are not images", async () => {
   await using kept = await store();
   await kept.blobs.put(NAME, png, { prompt: "a" });

@@ -23,6 +23,8 @@ export interface Conversion {
   maxPixels?: number;
   /** Longest side in pixels. */
   maxEdge?: number;
+  /** In pixels, of the upright image. */
+  maxWidth?: number;
   /** 1–100, for jpeg, webp and avif. */
   quality?: number;
 }
@@ -42,11 +44,13 @@ export async function convertImage(
   signal?.throwIfAborted();
   try {
     const image = sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: "error" }).autoOrient();
-    const { width, height } = await image.metadata();
+    // Limits are for the upright image; the plain members are those of the image as it lies in the file.
+    const { width, height } = (await image.metadata()).autoOrient;
     const shrink = Math.min(
       1,
       Math.sqrt((to.maxPixels ?? Infinity) / (width * height)),
       (to.maxEdge ?? Infinity) / Math.max(width, height),
+      (to.maxWidth ?? Infinity) / width,
     );
     if (shrink < 1) image.resize({ width: Math.max(1, Math.floor(width * shrink)) });
     // Where the target has no transparency, white is what people expect behind it.

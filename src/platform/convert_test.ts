@@ -28,6 +28,16 @@ Deno.test("a photograph that lies on its side is put upright", async () => {
   assert.deepEqual(readImageFacts(upright), { type: "image/png", width: 40, height: 60 });
 });
 
+Deno.test("limits hold for a photograph as it stands upright", async () => {
+  const { default: sharp } = await import("sharp");
+  const lying = await sharp(paintPng({ width: 400, height: 100 })).jpeg().withMetadata({ orientation: 6 })
+    .toBuffer();
+  for (const limit of [{ maxEdge: 200 }, { maxWidth: 50 }]) {
+    const smaller = await convertImage(lying, { type: "image/png", ...limit });
+    assert.deepEqual(readImageFacts(smaller), { type: "image/png", width: 50, height: 200 });
+  }
+});
+
 Deno.test("an image is made smaller in its shape, never larger", async () => {
   const png = paintPng({ width: 300, height: 100 });
   const smaller = await convertImage(png, { type: "image/png", maxPixels: 7500 });

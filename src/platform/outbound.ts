@@ -5,7 +5,9 @@
 import { Client, type Dispatcher } from "undici";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { Failed } from "../core/failure.ts";
-import { readImageFacts } from "../core/media.ts";
+import { type Pieces, piecesOf } from "../core/buffers.ts";
+import type { ImageFacts } from "../core/image_facts.ts";
+import { ImageStream } from "../core/image_stream.ts";
 import { badUrl, checkedAddresses, hostOf, type Resolve, systemResolve } from "./outbound_addresses.ts";
 import { type ConnectTo, connectTo } from "./outbound_connection.ts";
 import { TimeLimits } from "./outbound_limits.ts";
@@ -17,6 +19,11 @@ export interface Outbound {
    * @throws Failed for an SVG, for other content and for too many pixels, and all that `open` throws
    */
   fetchImage(url: string, signal?: AbortSignal): Promise<Uint8Array>;
+  /**
+   * The same as a stream, known to be an image by its start. Its time is counted only while bytes are waited for.
+   * @throws Failed as `fetchImage`, and later from the stream
+   */
+  openImage(url: string, signal?: AbortSignal): Promise<ImageStream>;
   /**
    * Opens an address. The body must be read or cancelled; the time limits go on until it ends, and it fails
    * with `Failed` as well. Only a reply with status 200 is a success.
@@ -32,6 +39,10 @@ export interface OpenOptions {
   maxBytes?: number;
   /** Media types that are welcome, such as `image/*`. Default: any. */
   accept?: readonly string[];
+  /** Whether a slow reader uses up no time. Default false. */
+  countsWaitsAlone?: boolean;
+  /** Headers for this host alone, such as a key: redirects are refused then. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** A reply whose body is still to come. */
@@ -40,6 +51,14 @@ export interface Opened {
   type?: string;
   body: ReadableStream<Uint8Array>;
   headers: Headers;
+}
+
+/** The cause of a failure, where a host answered, but not as hoped. */
+export class UnexpectedStatus extends Error {
+  constructor(readonly status: number) {
+    super(`status ${status}`);
+    this.name = "UnexpectedStatus";
+  }
 }
 
 /** Settings of the guard. Times in ms. */
@@ -63,8 +82,6 @@ export interface OutboundOptions {
 }
 
 const MEBIBYTE = 1024 * 1024;
-/** Where the size of an image must be found; a longer search in a hostile file would take seconds of CPU. */
-const IMAGE_HEADER_BYTES = 2 * MEBIBYTE;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** Makes the guard. Disposing of it ends what is under way. */
@@ -86,13 +103,16 @@ export function createOutbound({
   let isStopped = false;
 
   async function open(address: string, options: OpenOptions = {}): Promise<Opened> {
-    const { signal, maxBytes: limit = maxBytes, accept = [] } = options;
+    const { signal, maxBytes: limit = maxBytes, accept = [], headers: own } = options;
     let url = parseTarget(address);
     const limits = new TimeLimits(clock, timeoutMs, signal);
     try {
       for (let hop = 0; hop <= maxRedirects; hop++) {
         using hold = new DisposableStack();
-        const reply = await ask(url, accept, limits, hold);
+        const reply = await ask(url, accept, limits, hold, own);
+        if (REDIRECTS.has(reply.statusCode) && own) {
+          throw badUrl(`Cannot fetch from ${url.host}: it redirects to another address; name that one`);
+        }
         if (REDIRECTS.has(reply.statusCode)) {
           url = follow(url, reply.headers.location);
           continue;
@@ -100,6 +120,7 @@ export function createOutbound({
         checkReply(url, reply, limit, accept);
         const headers = toHeaders(reply.headers);
         hold.use(limits);
+        if (options.countsWaitsAlone) limits.countWaitsAlone();
         const body = cappedBody(url, reply.body, limit, limits, hold.move());
         return { type: typeOf(reply.headers), body, headers };
       }
@@ -111,7 +132,13 @@ export function createOutbound({
   }
 
   /** One request over a connection of its own, so that no socket outlives the check of its address. */
-  async function ask(url: URL, accept: readonly string[], limits: TimeLimits, hold: DisposableStack) {
+  async function ask(
+    url: URL,
+    accept: readonly string[],
+    limits: TimeLimits,
+    hold: DisposableStack,
+    own: OpenOptions["headers"] = {},
+  ) {
     limits.enter("connection", connectMs);
     const addresses = await unlessAborted(checkedAddresses(url, allowHosts(), resolve), limits.signal);
     if (isStopped) throw stopped();
@@ -135,6 +162,7 @@ export function createOutbound({
         "user-agent": "ImgRouter",
         accept: accept.join(", ") || "*/*",
         "accept-encoding": "identity",
+        ...own,
       },
       reset: true,
       signal: limits.signal,
@@ -177,14 +205,28 @@ export function createOutbound({
     }, { highWaterMark: 0 });
   }
 
+  async function openImage(url: string, options: OpenOptions): Promise<ImageStream> {
+    const { body } = await open(url, options);
+    const pieces = counted(piecesOf(body));
+    const stream = await ImageStream.open({ encoding: "bytes", pieces });
+    if (!stream) {
+      throw badUrl(`Cannot use what the URL gives: it is ${pieces.count === 0 ? "empty" : "not an image"}`);
+    }
+    try {
+      checkImage(stream.facts, maxPixels);
+    } catch (error) {
+      stream.cancel(error);
+      throw error;
+    }
+    return stream;
+  }
+
   return {
     open,
     async fetchImage(url, signal) {
-      const { body } = await open(url, { signal });
-      const bytes = await new Response(body).bytes();
-      checkImage(bytes, maxPixels);
-      return bytes;
+      return await (await openImage(url, { signal })).bytes();
     },
+    openImage: (url, signal) => openImage(url, { signal, countsWaitsAlone: true }),
     async [Symbol.asyncDispose]() {
       isStopped = true;
       for (const limits of running.values()) limits.end(stopped());
@@ -228,7 +270,10 @@ function follow(from: URL, location: string | string[] | undefined): URL {
 
 function checkReply(url: URL, { statusCode, headers }: Reply, limit: number, accept: readonly string[]) {
   if (statusCode !== 200) {
-    throw badUrl(`Cannot fetch from ${url.host}: expected status 200, got ${statusCode}`);
+    throw badUrl(
+      `Cannot fetch from ${url.host}: expected status 200, got ${statusCode}`,
+      new UnexpectedStatus(statusCode),
+    );
   }
   const encoding = String(headers["content-encoding"] ?? "identity").trim().toLowerCase();
   if (encoding !== "identity" && encoding !== "") {
@@ -245,18 +290,28 @@ function checkReply(url: URL, { statusCode, headers }: Reply, limit: number, acc
   }
 }
 
-function checkImage(bytes: Uint8Array, maxPixels: number): void {
-  if (bytes.length === 0) throw badUrl("Cannot use what the URL gives: it is empty");
-  const facts = readImageFacts(bytes.subarray(0, IMAGE_HEADER_BYTES));
-  if (!facts) throw badUrl("Cannot use what the URL gives: it is not an image");
-  if (facts.type === "image/svg+xml") {
+function checkImage({ type, width, height }: ImageFacts, maxPixels: number): void {
+  if (type === "image/svg+xml") {
     throw badUrl("Cannot use what the URL gives: SVG is not accepted as input");
   }
-  if (facts.width * facts.height > maxPixels) {
-    throw badUrl(
-      `Cannot use what the URL gives: ${facts.width}x${facts.height} is more than ${maxPixels} pixels`,
-    );
+  if (width * height > maxPixels) {
+    throw badUrl(`Cannot use what the URL gives: ${width}x${height} is more than ${maxPixels} pixels`);
   }
+}
+
+function counted(pieces: Pieces): Pieces & { readonly count: number } {
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    async next() {
+      const piece = await pieces.next();
+      if (piece) count++;
+      return piece;
+    },
+    cancel: (reason) => pieces.cancel(reason),
+  };
 }
 
 function stopped(): Failed {

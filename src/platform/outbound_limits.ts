@@ -9,9 +9,12 @@ export class TimeLimits implements Disposable {
   #ended = new AbortController();
   #total: Disposable;
   #phase: Disposable | undefined;
+  /** Ms that are left for waiting, once only that counts. */
+  #patience = Infinity;
+  #waitingSince = 0;
 
   /** @param totalMs from the first lookup to the last byte, redirects included */
-  constructor(private readonly clock: Clock, totalMs: number, caller?: AbortSignal) {
+  constructor(private readonly clock: Clock, private readonly totalMs: number, caller?: AbortSignal) {
     this.signal = caller ? AbortSignal.any([this.#ended.signal, caller]) : this.#ended.signal;
     this.#total = this.#start(totalMs, "the transfer did not end");
   }
@@ -24,13 +27,22 @@ export class TimeLimits implements Disposable {
   /** Begins to wait for something; the limit of what was waited for before is dropped. */
   enter(what: "connection" | "first byte" | "next bytes", ms: number): void {
     this.leave();
-    this.#phase = this.#start(ms, `there was no ${what}`);
+    this.#waitingSince = this.clock.now();
+    this.#phase = this.#start(Math.min(ms, this.#patience), `there was no ${what}`);
+  }
+
+  /** From here on the total counts only while the source is waited for: a slow reader is not its fault. */
+  countWaitsAlone(): void {
+    this.#total[Symbol.dispose]();
+    this.#patience = this.totalMs;
   }
 
   /** Waits for nothing any more, except for the reader. */
   leave(): void {
-    this.#phase?.[Symbol.dispose]();
+    if (!this.#phase) return;
+    this.#phase[Symbol.dispose]();
     this.#phase = undefined;
+    this.#patience = Math.max(1, this.#patience - (this.clock.now() - this.#waitingSince));
   }
 
   [Symbol.dispose](): void {

@@ -130,6 +130,7 @@ export const blackForestLabs = defineProvider({
   ],
   operations: { generate: make, edit: make },
   failures,
+  checkKey: (call) => call.get("credits", json(Credits)),
 });
 
 /** What an endpoint's fields are called and may be, beyond what a model's row can say. */
@@ -308,3 +309,5 @@ const Result = z.object({
   details: z.unknown().optional(),
   error: z.unknown().optional(),
 });
+
+const Credits = z.object({ credits: z.number() });

@@ -6,6 +6,8 @@ import { createParser } from "eventsource-parser";
 import type { z } from "@hono/zod-openapi";
 import type { Clock, Dice } from "../core/clock.ts";
 import { Failed } from "../core/failure.ts";
+import { piecesOf } from "../core/buffers.ts";
+import { ImageStream } from "../core/image_stream.ts";
 import { Media, type OpenUrl } from "../core/media.ts";
 import { jitteredPause } from "../core/pause.ts";
 import type { Call, CallInit, Provider, ReadReply, Ticket } from "../core/provider.ts";
@@ -23,6 +25,8 @@ export interface CallOptions {
   signal: AbortSignal;
   /** Opens results at foreign hosts, through the guard. */
   open: OpenUrl;
+  /** Whether an image may be handed on before its reply has ended. Default false. */
+  mayStream?: boolean;
   clock: Clock;
   dice: Dice;
   /** Gives an input an address that the provider can fetch, where there is a way to. */
@@ -87,7 +91,7 @@ export function openCall(options: CallOptions): Call {
     );
 
   /** A bad address in a provider's reply is the provider's fault, not the caller's. */
-  async function openResult(url: string, signal?: AbortSignal): Promise<Uint8Array> {
+  async function openResult(url: string, signal?: AbortSignal): Promise<ImageStream> {
     try {
       return await options.open(url, signal);
     } catch (error) {
@@ -104,6 +108,7 @@ export function openCall(options: CallOptions): Call {
     signal,
     key,
     baseUrl,
+    mayStream: options.mayStream ?? false,
     hosts: hosts.map((host) => host.replace(/\/+$/, "")),
     now: () => clock.now(),
     send,
@@ -115,7 +120,7 @@ export function openCall(options: CallOptions): Call {
     ownImage: (url, init) =>
       Media.fromUrl(
         url,
-        async () => (await request("GET", url, { headers: { accept: "image/*" }, ...init })).bytes(),
+        async () => imageOf(await request("GET", url, { headers: { accept: "image/*" }, ...init })),
       ),
     publish: (media) =>
       media.url === undefined
@@ -129,6 +134,13 @@ export function openCall(options: CallOptions): Call {
     sleep: (ms) => clock.sleep(ms, signal),
     afterwards: () => openCall({ ...options, signal: AbortSignal.timeout(AFTERWARDS_LIMIT) }),
   };
+}
+
+/** @throws Failed `malformed_reply` where a reply is not an image */
+async function imageOf({ body }: Response): Promise<ImageStream> {
+  const stream = body && await ImageStream.open({ encoding: "bytes", pieces: piecesOf(body) });
+  if (stream) return stream;
+  throw new Failed({ kind: "malformed_reply", message: "what came is not an image" });
 }
 
 /**
@@ -159,19 +171,22 @@ function addressOf(
 /** Reads JSON of the shape that `schema` describes. @throws Failed `malformed_reply` */
 export function json<S extends z.ZodType>(schema: S): ReadReply<z.infer<S>> {
   return async (response) => {
-    const text = await response.text();
-    let body: unknown;
-    try {
-      body = JSON.parse(text);
-    } catch {
-      throw new Failed({
-        kind: "malformed_reply",
-        message: `expected JSON, got: ${text.slice(0, 120)}`,
-        status: response.status,
-      });
-    }
-    return parseReply(schema, body, response.status);
+    const { status } = response;
+    return parseReply(schema, parseJson(await response.text(), status), status);
   };
+}
+
+/** Parses what a provider sent. @throws Failed `malformed_reply` where it is not JSON */
+export function parseJson(text: string, status?: number): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Failed({
+      kind: "malformed_reply",
+      message: `expected JSON, got: ${text.slice(0, 120)}`,
+      status,
+    });
+  }
 }
 
 /** Checks what a provider sent. @throws Failed `malformed_reply`, naming the first member that is off */

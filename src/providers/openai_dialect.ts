@@ -13,14 +13,17 @@ import type {
   Operation,
   Provider,
   ReadReply,
+  Rest,
   Ticket,
   Usage,
 } from "../core/provider.ts";
 import type { ImageRequest, Wishes } from "../core/request.ts";
 import { sizeText } from "../core/size.ts";
-import { events, json, parseReply } from "./call.ts";
+import { ImageStream } from "../core/image_stream.ts";
+import { events, json, parseJson, parseReply } from "./call.ts";
 import { readFailure } from "./failure_reading.ts";
 import { job, type JobService } from "./job.ts";
+import { readLongJson, wholeText, withoutDataPrefix } from "./long_json.ts";
 
 /** How a service departs from OpenAI's own dialect. */
 export interface Dialect {
@@ -142,7 +145,33 @@ function isPlainList(value: unknown): value is unknown[] {
 
 /** Reads a reply of the dialect. @throws Failed where it holds an error, whatever its status */
 export function readImages(call: Call, failures?: Provider["failures"]): ReadReply<Made> {
-  return async (response) => imagesIn(await json(z.unknown())(response), response.status, call, failures);
+  const readWhole = (text: string, status: number) =>
+    imagesIn(parseJson(text, status), status, call, failures);
+  return async (response) => {
+    const { status } = response;
+    if (!call.mayStream) return readWhole(await response.text(), status);
+    const reply = await readLongJson(response);
+    if ("text" in reply) return readWhole(reply.text, status);
+    if (!/"b64_json"\s*:\s*"$/.test(reply.head)) {
+      return readWhole(await wholeText(reply), status);
+    }
+    const stream = await ImageStream.open({ encoding: "base64", pieces: withoutDataPrefix(reply.pieces) });
+    if (!stream) return { images: [] };
+    const rest = reply.tail.then((tail) => restOf(parseJson(reply.head + tail, status), call));
+    rest.catch(() => {});
+    return { images: [{ media: Media.fromStream(stream) }], rest };
+  };
+}
+
+/** What a reply says besides the image that was taken out of it. */
+function restOf(reply: unknown, call: Call): Rest {
+  const { data, usage } = parseReply(Reply, reply);
+  const [taken, ...more] = data ?? [];
+  return {
+    first: { revisedPrompt: taken?.revised_prompt ?? undefined },
+    images: more.flatMap((item) => imageOf(item, call)),
+    usage: usageOf(usage),
+  };
 }
 
 function imagesIn(reply: unknown, status: number, call: Call, failures: Provider["failures"] = []): Made {

@@ -53,6 +53,7 @@ export const replicate = defineProvider({
   models: REPLICATE_MODELS,
   operations: { generate: predict, edit: predict },
   failures,
+  checkKey: (call) => call.get("account", json(Account)),
 });
 
 /**
@@ -161,3 +162,5 @@ const Prediction = z.object({
 const Output = z.union([z.string(), z.array(z.string())]).nullish();
 
 const Uploaded = z.object({ urls: z.object({ get: z.string() }) });
+
+const Account = z.object({ type: z.string() });

@@ -1,6 +1,6 @@
 /** Which routes there are, as configured: providers, their models, the names by which callers ask for them. */
 import { canDo, type DiscoveredModel, type Model, operationOf, type Provider } from "../core/provider.ts";
-import type { Task } from "../core/request.ts";
+import type { Rewriting, Task } from "../core/request.ts";
 
 /** What an owner set for one task of a provider. */
 export interface TaskSettings {
@@ -12,6 +12,8 @@ export interface TaskSettings {
   weight?: number;
   /** Names that lead to this provider's configured model, separated by commas. */
   modelMap?: string;
+  /** What the prompt optimizer does, where it differs from what holds for all. */
+  promptOptimizer?: Rewriting;
 }
 
 /** The tasks as they are set up: variations share the settings of edits. */

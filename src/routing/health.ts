@@ -25,6 +25,9 @@ export interface RouteState {
 export class Health {
   #routes = new Map<string, RouteState & { trips: number; trial?: boolean }>();
 
+  /** @param options.onChange hears of each route that was closed, or opened again. */
+  constructor(private readonly options: { onChange?: (route: string) => void } = {}) {}
+
   /** Whether `route` may be asked at `now`. One caller at a time gets through to try a route that was left alone. */
   allows(route: string, now: number): boolean {
     const state = this.#routes.get(route);
@@ -40,12 +43,13 @@ export class Health {
 
   /** Tells that `route` gave images after `latencyMs`. */
   success(route: string, latencyMs: number): void {
-    const before = this.#routes.get(route)?.latencyMs;
+    const { latencyMs: before, closedUntil } = this.state(route);
     this.#routes.set(route, {
       failuresInRow: 0,
       trips: 0,
       latencyMs: before === undefined ? latencyMs : before + NEWEST * (latencyMs - before),
     });
+    if (closedUntil !== undefined) this.options.onChange?.(route);
   }
 
   /** Tells that `route` failed by its own fault. */
@@ -64,6 +68,7 @@ export class Health {
     state.trial = false;
     state.closedUntil = now + (ms ?? growingPause(PAUSE, state.trips));
     state.reason = reason;
+    this.options.onChange?.(route);
   }
 
   /** Tells that a trial ended without a verdict, such as a caller who left or a bad request. */
@@ -75,6 +80,13 @@ export class Health {
   /** What is known of `route`. */
   state(route: string): Readonly<RouteState> {
     return this.#routes.get(route) ?? { failuresInRow: 0 };
+  }
+
+  /** The routes that are left alone, with when they will be tried again. */
+  closed(): { route: string; until: number; reason: string }[] {
+    return [...this.#routes].flatMap(([route, { closedUntil, reason = "" }]) =>
+      closedUntil === undefined ? [] : { route, until: closedUntil, reason }
+    );
   }
 
   #state(route: string) {

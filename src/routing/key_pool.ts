@@ -10,6 +10,8 @@ import { growingPause } from "../core/pause.ts";
 export interface Rest {
   until: number;
   reason: string;
+  /** When it began, where that is known. */
+  since?: number;
 }
 
 /** A key as it is kept between restarts. */
@@ -90,7 +92,11 @@ export class KeyPool {
   #alike = new Map<string, { kind: string; before: Map<string, PoolKey> }>();
 
   constructor(
-    private readonly options: { clock: Clock; limits: () => KeyLimits; onChange?: (key: PoolKey) => void },
+    private readonly options: {
+      clock: Clock;
+      limits: () => KeyLimits;
+      onChange?: (key: PoolKey, before: PoolKey) => void;
+    },
   ) {}
 
   /** Takes over the keys as they are stored. Running calls and last uses of keys that stay are remembered. */
@@ -115,6 +121,16 @@ export class KeyPool {
   /** The keys, with their states. */
   get keys(): PoolKey[] {
     return [...this.#entries.values()].map((entry) => entry.key);
+  }
+
+  /** A key by its id. */
+  get(id: string): PoolKey | undefined {
+    return this.#entries.get(id)?.key;
+  }
+
+  /** How many calls run on a key now. */
+  inFlight(id: string): number {
+    return this.#entries.get(id)?.running ?? 0;
   }
 
   /** Whether any enabled key is for `model`, resting or not. */
@@ -170,7 +186,7 @@ export class KeyPool {
     }
     // Whoever waits for a busy key is glad of one that comes back from a rest before.
     if (busy) return { kind: "busy", freeAt: earliest(freeAt, resting?.until) };
-    return resting ? { kind: "resting", ...resting } : { kind: "none" };
+    return resting ? { kind: "resting", until: resting.until, reason: resting.reason } : { kind: "none" };
   }
 
   /** Gives a slot back. */
@@ -198,6 +214,29 @@ export class KeyPool {
     return this.#suspectRoute(before, model, failure);
   }
 
+  /**
+   * Tells what a question came to that concerned no model and was asked to try the key alone. It proves neither
+   * credit nor models, so a good answer ends only the rest of a key that had been rejected.
+   */
+  checked(id: string, failure?: Failure): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    if (failure) {
+      const { key: verdict } = CONSEQUENCES[failure.kind];
+      if (verdict === "keep" || restsModelOnly(failure)) return;
+      this.#stop(entry, ANY_MODEL, failure, this.options.clock.now());
+    } else if (entry.key.rest && isRejection(entry.key.rest)) {
+      this.#change(entry, { rest: undefined, strikes: 0, lastError: undefined });
+    }
+  }
+
+  /** Lets a key rest for `ms`, by hand. */
+  rest(id: string, ms: number, reason: string): void {
+    const entry = this.#entries.get(id);
+    const since = this.options.clock.now();
+    if (entry) this.#change(entry, { rest: { until: since + ms, reason, since } });
+  }
+
   /** Ends a key's rest, by hand. */
   revive(id: string): void {
     const entry = this.#entries.get(id);
@@ -222,7 +261,7 @@ export class KeyPool {
     const isOfModel = restsModelOnly(failure);
     const growth = verdict === "rest" ? RATE_PAUSE : verdict === "long rest" ? CREDIT_PAUSE : REJECTED_PAUSE;
     const pause = askedPause(failure) ?? growingPause(growth, strikes);
-    const rest = { until: now + pause, reason: `${failure.kind}: ${failure.message}` };
+    const rest = { until: now + pause, reason: `${failure.kind}: ${failure.message}`, since: now };
     this.#change(entry, {
       strikes,
       failures: key.failures + 1,
@@ -263,9 +302,15 @@ export class KeyPool {
   }
 
   #change(entry: Entry, change: Partial<PoolKey>): void {
-    entry.key = { ...entry.key, ...change };
-    this.options.onChange?.(entry.key);
+    const before = entry.key;
+    entry.key = { ...before, ...change };
+    this.options.onChange?.(entry.key, before);
   }
+}
+
+/** Whether a key rests because its service does not know it: the reason begins with the kind of failure. */
+export function isRejection({ reason }: Rest): boolean {
+  return reason.startsWith("key_rejected");
 }
 
 function restsModelOnly({ kind, modelOnly }: Failure): boolean {

@@ -517,3 +517,37 @@ Deno.test("a key is never given beyond its slots, whatever happens in whatever o
     ),
   );
 });
+
+Deno.test("a check that a service rejected retires the key, and a good one takes back no more than that", () => {
+  const at = setting(["a", "b"]);
+  at.pool.checked("a", failure("key_rejected"));
+  assert.equal(pauseOf(at, "a"), 10 * MINUTE);
+  assert.deepEqual([at.pool.get("a")?.successes, at.pool.get("a")?.failures], [0, 1]);
+  at.pool.checked("a");
+  assert.equal(pauseOf(at, "a"), 0);
+  at.pool.checked("b", failure("out_of_credit"));
+  at.pool.checked("b");
+  // To be known is not to be able to pay.
+  assert.equal(pauseOf(at, "b"), HOUR);
+});
+
+Deno.test("a check that tells nothing of the key leaves it alone", () => {
+  const kinds = Object.keys(CONSEQUENCES) as FailureKind[];
+  for (const kind of kinds.filter((kind) => !["key_rejected", "out_of_credit"].includes(kind))) {
+    const at = setting(["a"]);
+    at.pool.checked("a", failure(kind));
+    at.pool.checked("gone", failure("key_rejected"));
+    assert.deepEqual(at.changed, [], kind);
+  }
+});
+
+Deno.test("a key that is put to rest by hand says so, and comes back by itself or when it is called", () => {
+  const at = setting(["a"]);
+  at.pool.rest("a", HOUR, "by hand");
+  const since = at.clock.now();
+  assert.deepEqual(at.pool.get("a")?.rest, { since, until: since + HOUR, reason: "by hand" });
+  assert.equal(taken(at.pool), "resting");
+  at.pool.revive("a");
+  assert.equal(taken(at.pool), "a");
+  assert.equal(at.pool.inFlight("a"), 1);
+});

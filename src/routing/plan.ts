@@ -40,6 +40,8 @@ export interface PlanOptions {
   dice: Dice;
   latencyOf: (route: string) => number | undefined;
   allowed?: Allowed;
+  /** Hears of each route that was thought of and left out, and why. */
+  onLeftOut?: (route: Route, reason: string) => void;
 }
 
 /**
@@ -49,17 +51,28 @@ export interface PlanOptions {
 export function plan(request: ImageRequest, options: PlanOptions): Step[] {
   const { catalogue, allowed, dice, latencyOf } = options;
   const { routes, chosenByName, note } = resolve(request, options);
-  const permitted = routes.filter((route) => isAllowed(route, allowed));
+  const keep = sieve(options.onLeftOut);
+  const permitted = keep(
+    routes,
+    (route) => isAllowed(route, allowed) ? undefined : "the client may not use it",
+  );
   if (routes.length > 0 && permitted.length === 0) throw notAllowed(request);
-  const able = permitted.filter((route) => inability(route, request) === undefined);
+  const able = keep(permitted, (route) => inability(route, request)?.reason);
   if (able.length === 0 && permitted.length > 0) throw unable(permitted, request, catalogue);
-  const usable = preferKeys(
-    able.filter((route) => options.isUsable(route.provider, route.model.id)),
-    chosenByName,
-    options,
+  const withKeys = keep(
+    able,
+    (route) => options.isUsable(route.provider, route.model.id) ? undefined : "no key is set up for it",
+  );
+  const preferred = preferKeys(withKeys, chosenByName, options);
+  const usable = keep(
+    withKeys,
+    (route) => preferred.includes(route) ? undefined : "without a key it is only asked by name",
   );
   if (usable.length === 0) throw noKey(able);
-  const willing = chosenByName ? usable : usable.filter((route) => route.weight > 0);
+  const willing = keep(
+    usable,
+    (route) => chosenByName || route.weight > 0 ? undefined : "its weight is 0: it is only asked by name",
+  );
   if (willing.length === 0) throw noKey(able.filter((route) => route.weight > 0));
   const steps = new Map(willing.map((route) => [route, bind(route, request, note)]));
   const situation = {
@@ -157,6 +170,16 @@ function preferKeys(
 ): readonly Route[] {
   const agreed = routes.filter((route) => !isAnonymous(route.provider) || route.settings.model !== undefined);
   return agreed.length === 0 && chosenByName ? routes : agreed;
+}
+
+/** A filter by reasons against a route, that tells them. */
+function sieve(tell: PlanOptions["onLeftOut"]) {
+  return (routes: readonly Route[], against: (route: Route) => string | undefined): Route[] =>
+    routes.filter((route) => {
+      const reason = against(route);
+      if (reason !== undefined) tell?.(route, reason);
+      return reason === undefined;
+    });
 }
 
 function bind(route: Route, request: ImageRequest, note?: string): Step {

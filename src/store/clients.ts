@@ -156,6 +156,13 @@ export function createClientStore(
         ).execute();
     },
 
+    /** What each client used from one day to another, both included, by the client's id. */
+    async usageOfAll(fromDay: string, toDay: string): Promise<Map<string, DayUsage[]>> {
+      const rows = await db.selectFrom("client_usage").selectAll()
+        .where("day", ">=", fromDay).where("day", "<=", toDay).orderBy("day").execute();
+      return Map.groupBy(rows, (row) => row.client_id);
+    },
+
     /** What a client used from one day to another, both included; days without use are left out. */
     async usage(clientId: string, fromDay: string, toDay: string): Promise<DayUsage[]> {
       const rows = await db.selectFrom("client_usage").select(["day", "requests", "images", "usd"])

@@ -8,6 +8,10 @@ import * as keys from "./migrations/0001_keys.ts";
 import * as clients from "./migrations/0002_clients.ts";
 import * as history from "./migrations/0003_history.ts";
 import * as journal from "./migrations/0004_journal.ts";
+import * as pictures from "./migrations/0005_pictures.ts";
+import * as admin from "./migrations/0006_admin.ts";
+import * as stats from "./migrations/0007_stats.ts";
+import * as keyRests from "./migrations/0008_key_rests.ts";
 import type { Schema } from "./schema.ts";
 
 /** The open database; disposing of it closes it. */
@@ -19,6 +23,10 @@ const MIGRATIONS: Record<string, Migration> = {
   "0002_clients": clients,
   "0003_history": history,
   "0004_journal": journal,
+  "0005_pictures": pictures,
+  "0007_stats": stats,
+  "0006_admin": admin,
+  "0008_key_rests": keyRests,
 };
 
 /**

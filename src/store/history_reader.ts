@@ -1,10 +1,10 @@
 /** Lists, shows and forgets what the history holds, a page or a piece at a time. */
 import { setImmediate as othersFirst } from "node:timers/promises";
 import { type ExpressionBuilder, type ExpressionWrapper, sql, type SqlBool } from "kysely";
-import { z } from "zod";
-import { Failed } from "../core/failure.ts";
+import { chunks } from "./chunks.ts";
 import type { Database } from "./database.ts";
 import { type AttemptRecord, type RequestRecord, toAttempt, toRequest } from "./history_record.ts";
+import { anywhere, type Page, type Position, readCursor, searchWindows, toPage } from "./paging.ts";
 import type { RequestTable, Schema } from "./schema.ts";
 
 /** What to list. All conditions must hold. */
@@ -16,6 +16,8 @@ export interface HistoryFilter {
   client?: string;
   /** One HTTP status, or a range with both ends included. */
   status?: number | { from: number; to: number };
+  /** Only those that failed, whatever the status. */
+  failed?: boolean;
   /** In ms since the epoch, included. */
   from?: number;
   /** In ms since the epoch, not included. */
@@ -30,22 +32,13 @@ export interface HistoryFilter {
 }
 
 /** One page, newest first. */
-export interface HistoryPage {
-  data: RequestRecord[];
-  /** Where the next page starts; absent on the last one. */
-  next?: string;
-}
+export type HistoryPage = Page<RequestRecord>;
 
 const MAX_LIMIT = 500;
-const MAX_SEARCH_CHARACTERS = 200;
 /** How many rows a search reads before it lets other work run: calls of SQLite block the process. */
 const SEARCH_WINDOW = 1000;
 const PRUNE_CHUNK = 500;
-
-interface Position {
-  time: number;
-  id: string;
-}
+const IDS_A_STATEMENT = 500;
 
 type Where = ExpressionBuilder<Schema, "requests">;
 type Condition = ExpressionWrapper<Schema, "requests", SqlBool>;
@@ -77,17 +70,14 @@ export function createHistoryReader(db: Database) {
       .orderBy("time", "desc").orderBy("id", "desc").limit(limit).execute();
   }
 
-  async function search(filter: HistoryFilter, limit: number, start?: Position) {
-    const found: RequestTable[] = [];
-    let after = start;
-    while (true) {
-      filter.signal?.throwIfAborted();
-      const end = await windowEnd(filter, after);
-      found.push(...await read(filter, limit - found.length, after, end));
-      if (!end || found.length >= limit) return found;
-      after = end;
-      await othersFirst();
-    }
+  function search(filter: HistoryFilter, limit: number, after?: Position): Promise<RequestTable[]> {
+    return searchWindows({
+      after,
+      limit,
+      signal: filter.signal,
+      endOf: (start) => windowEnd(filter, start),
+      read: (most, start, end) => read(filter, most, start, end),
+    });
   }
 
   return {
@@ -101,11 +91,7 @@ export function createHistoryReader(db: Database) {
       // One row more than asked for tells whether there is another page.
       const look = filter.q || typeof filter.status === "object" ? search : read;
       const found = await look(filter, limit + 1, after);
-      const page = found.slice(0, limit);
-      return {
-        data: page.map(toRequest),
-        next: found.length > limit ? writeCursor(page.at(-1)!) : undefined,
-      };
+      return toPage(found, { limit, positionOf: (row) => row, read: toRequest });
     },
 
     /** One request with its attempts in order, or `undefined` if there is none with this id. */
@@ -115,6 +101,17 @@ export function createHistoryReader(db: Database) {
       const attempts = await db.selectFrom("attempts").selectAll()
         .where("request_id", "=", id).orderBy("position").execute();
       return { ...toRequest(row), attempts: attempts.map(toAttempt) };
+    },
+
+    /** The attempts of several requests, in order, by the id of the request. */
+    async attemptsOf(ids: readonly string[]): Promise<Map<string, AttemptRecord[]>> {
+      const attempts = new Map<string, AttemptRecord[]>(ids.map((id) => [id, []]));
+      for (const chunk of chunks(ids, IDS_A_STATEMENT)) {
+        const rows = await db.selectFrom("attempts").selectAll().where("request_id", "in", chunk)
+          .orderBy("request_id").orderBy("position").execute();
+        for (const row of rows) attempts.get(row.request_id)?.push(toAttempt(row));
+      }
+      return attempts;
     },
 
     /** Forgets all requests from before `olderThan` (ms since the epoch) and gives how many there were. */
@@ -142,13 +139,15 @@ function oldest(eb: Where, olderThan: number) {
 /** Conditions that an index answers. */
 function narrow(
   eb: Where,
-  { provider, client, status, from, to }: HistoryFilter,
+  { provider, client, status, failed, from, to }: HistoryFilter,
   after?: Position,
 ): Condition[] {
   const all: Condition[] = [];
   if (provider !== undefined) all.push(eb("provider", "=", provider));
   if (client !== undefined) all.push(eb("client", "=", client));
   if (typeof status === "number") all.push(eb("status", "=", status));
+  // A literal, since the index holds these rows alone, and a parameter could be anything.
+  if (failed) all.push(eb("outcome", "<>", sql.lit("ok")));
   if (from !== undefined) all.push(eb("time", ">=", from));
   if (to !== undefined) all.push(eb("time", "<", to));
   if (after) all.push(beyond(eb, "<", after));
@@ -169,33 +168,10 @@ function beyond(eb: Where, operator: "<" | ">=", { time, id }: Position) {
 
 /** `lower()` on both sides, because LIKE minds the letter case in PostgreSQL and not in SQLite. */
 function contains(eb: Where, search: string) {
-  const pattern = `%${search.slice(0, MAX_SEARCH_CHARACTERS).toWellFormed().replace(/[!%_]/g, "!$&")}%`;
+  const pattern = anywhere(search);
   return eb.or(
     (["prompt", "id", "model", "used_model", "client", "error"] as const).map((column) =>
       sql<SqlBool>`lower(${eb.ref(column)}) like lower(${pattern}) escape '!'`
     ),
   );
-}
-
-const CURSOR = z.tuple([z.number(), z.string()]);
-
-function writeCursor({ time, id }: Position): string {
-  return new TextEncoder().encode(JSON.stringify([time, id])).toBase64({
-    alphabet: "base64url",
-    omitPadding: true,
-  });
-}
-
-function readCursor(cursor: string): Position {
-  try {
-    const bytes = Uint8Array.fromBase64(cursor, { alphabet: "base64url" });
-    const [time, id] = CURSOR.parse(JSON.parse(new TextDecoder().decode(bytes)));
-    return { time, id };
-  } catch (cause) {
-    throw new Failed({
-      kind: "invalid_request",
-      message: "Cannot list: 'after' must be the 'next' of a page before",
-      param: "after",
-    }, cause);
-  }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { sql } from "kysely";
 import type { Clock } from "../core/clock.ts";
 import { Failed } from "../core/failure.ts";
 import { sqliteDialect } from "../platform/sqlite.ts";
@@ -229,7 +230,7 @@ Deno.test("every listing walks an index instead of sorting the table", async () 
   const sorted: string[] = [];
   for (const column of ["provider", "model", "used_model", "client", "status"] as const) {
     const plan = await store.db.selectFrom("requests").selectAll().where(column, "=", "x")
-      .orderBy("time", "desc").orderBy("id", "desc").limit(50).explain();
+      .orderBy("time", "desc").orderBy("id", "desc").limit(50).explain(undefined, sql`query plan`);
     if (JSON.stringify(plan).includes("TEMP B-TREE")) sorted.push(column);
   }
   assert.deepEqual(sorted, []);

@@ -6,16 +6,18 @@ import type { Insertable, Selectable } from "kysely";
 import { z } from "zod";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { Failed } from "../core/failure.ts";
-import { chunks } from "./chunks.ts";
+import { chunks, chunksInTurns } from "./chunks.ts";
 import type { Database } from "./database.ts";
 import type { ProviderKeyTable } from "./schema.ts";
+import { type KeyQuery, pageOf } from "./key_pages.ts";
 import { previewOf, type Vault } from "./secrets.ts";
 import { readTexts } from "./stored_json.ts";
 
-/** A pause: until when (ms since the epoch), and why. */
+/** A pause: from when until when (ms since the epoch), and why. */
 export interface Rest {
   until: number;
   reason: string;
+  since?: number;
 }
 
 /** How a key fared. */
@@ -23,6 +25,8 @@ export interface KeyState {
   /** The whole key rests until then, in ms since the epoch. */
   restingUntil?: number;
   restReason?: string;
+  /** When the rest began. */
+  restedAt?: number;
   /** Failures in a row that count towards a longer rest. */
   strikes: number;
   /** Pauses for one model alone. */
@@ -87,6 +91,7 @@ const COLUMNS = [
   "added_at",
   "resting_until",
   "rest_reason",
+  "rested_at",
   "strikes",
   "model_rests",
   "successes",
@@ -95,7 +100,10 @@ const COLUMNS = [
   "last_error",
 ] as const satisfies (keyof ProviderKeyTable)[];
 
-const MODEL_RESTS = z.record(z.string(), z.object({ until: z.number(), reason: z.string() }));
+const MODEL_RESTS = z.record(
+  z.string(),
+  z.object({ until: z.number(), reason: z.string(), since: z.number().optional() }),
+);
 
 /** The store of provider keys. */
 export type KeyStore = ReturnType<typeof createKeyStore>;
@@ -111,6 +119,52 @@ export function createKeyStore(db: Database, vault: Vault, { clock = systemClock
       return rows.map(toKey);
     },
 
+    /** One page of a listing, in the order of `list()`. */
+    async page(query: KeyQuery): Promise<ProviderKey[]> {
+      const all = db.selectFrom("provider_keys").select(COLUMNS);
+      return (await pageOf(all, query, query.q && await vault.fingerprint(query.q)).execute()).map(toKey);
+    },
+
+    /** The keys with these ids, however many; those that are gone are left out. */
+    async get(ids: readonly string[]): Promise<ProviderKey[]> {
+      const keys: ProviderKey[] = [];
+      for (const chunk of chunks(ids, BATCH)) {
+        const rows = await db.selectFrom("provider_keys").select(COLUMNS).where("id", "in", chunk).execute();
+        keys.push(...rows.map(toKey));
+      }
+      return keys;
+    },
+
+    /** Which of these keys `add()` would find there already: `true` or `false` for each, in their order. */
+    async has(entries: readonly NewKey[]): Promise<boolean[]> {
+      const found: boolean[] = [];
+      for await (const chunk of chunksInTurns(entries, BATCH)) {
+        const prints = await Promise.all(chunk.map(({ key }) => vault.fingerprint(key)));
+        const rows = await db.selectFrom("provider_keys").select(["provider", "base_url", "fingerprint"])
+          .where("provider", "in", [...new Set(chunk.map(({ provider }) => provider))])
+          .where("base_url", "in", [...new Set(chunk.map(({ baseUrl = "" }) => baseUrl))])
+          .where("fingerprint", "in", prints).execute();
+        const there = new Set(rows.map((row) => `${row.provider}\n${row.base_url}\n${row.fingerprint}`));
+        found.push(
+          ...chunk.map(({ provider, baseUrl = "" }, index) =>
+            there.has(`${provider}\n${baseUrl}\n${prints[index]}`)
+          ),
+        );
+      }
+      return found;
+    },
+
+    /** Switches keys on or off, however many, and gives them back. */
+    async enable(ids: readonly string[], enabled: boolean): Promise<ProviderKey[]> {
+      await db.transaction().execute(async (tx) => {
+        for (const chunk of chunks(ids, BATCH)) {
+          await tx.updateTable("provider_keys").set({ enabled: Number(enabled) }).where("id", "in", chunk)
+            .execute();
+        }
+      });
+      return await this.get(ids);
+    },
+
     /** Adds keys, all in one transaction; those that are there already stay as they are. */
     async add(entries: readonly NewKey[]): Promise<AddedKeys> {
       const rows: NewRow[] = [];
@@ -119,7 +173,7 @@ export function createKeyStore(db: Database, vault: Vault, { clock = systemClock
       }
       const added = await db.transaction().execute(async (tx) => {
         const ids = new Set<string>();
-        for (const chunk of chunks(rows, BATCH)) {
+        for await (const chunk of chunksInTurns(rows, BATCH)) {
           const inserted = await tx.insertInto("provider_keys").values(chunk)
             .onConflict((conflict) => conflict.columns(["provider", "base_url", "fingerprint"]).doNothing())
             .returning("id").execute();
@@ -188,6 +242,20 @@ export function createKeyStore(db: Database, vault: Vault, { clock = systemClock
       return row && await vault.open(row.sealed);
     },
 
+    /**
+     * The secrets of keys by id, however many, for an export; those that are gone are left out.
+     * @throws Error if one was stored with another SECRET_KEY.
+     */
+    async secrets(ids: readonly string[]): Promise<Map<string, string>> {
+      const secrets = new Map<string, string>();
+      for await (const chunk of chunksInTurns(ids, BATCH)) {
+        const rows = await db.selectFrom("provider_keys").select(["id", "sealed"]).where("id", "in", chunk)
+          .execute();
+        await Promise.all(rows.map(async ({ id, sealed }) => secrets.set(id, await vault.open(sealed))));
+      }
+      return secrets;
+    },
+
     /** Writes how some keys fared, in one transaction; keys that were removed meanwhile are passed over. */
     async saveStates(changes: readonly (KeyState & { id: string })[]): Promise<void> {
       if (!changes.length) return;
@@ -206,6 +274,7 @@ type Row = Pick<Selectable<ProviderKeyTable>, (typeof COLUMNS)[number]>;
 const FRESH = {
   resting_until: null,
   rest_reason: null,
+  rested_at: null,
   strikes: 0,
   model_rests: "{}",
   successes: 0,
@@ -238,6 +307,7 @@ function toStateColumns(state: KeyState) {
   return {
     resting_until: state.restingUntil ?? null,
     rest_reason: state.restReason ?? null,
+    rested_at: state.restedAt ?? null,
     strikes: state.strikes,
     model_rests: JSON.stringify(state.modelRests),
     successes: state.successes,
@@ -259,6 +329,7 @@ function toKey(row: Row): ProviderKey {
     addedAt: row.added_at,
     restingUntil: row.resting_until ?? undefined,
     restReason: row.rest_reason ?? undefined,
+    restedAt: row.rested_at ?? undefined,
     strikes: row.strikes,
     modelRests: row.model_rests === "{}" ? {} : MODEL_RESTS.parse(JSON.parse(row.model_rests)),
     successes: row.successes,

@@ -12,6 +12,39 @@ export interface Schema {
   requests: RequestTable;
   attempts: AttemptTable;
   journal: JournalTable;
+  pictures: PictureTable;
+  stats: StatsTable;
+  stats_counts: StatsCountTable;
+  admins: AdminTable;
+  sessions: SessionTable;
+  audit: AuditTable;
+}
+
+/** Who administers: one row. */
+export interface AdminTable {
+  name: string;
+  password_hash: string;
+  changed_at: number;
+}
+
+/** A session of the panel, or an API token. */
+export interface SessionTable {
+  id: string;
+  kind: string;
+  name: string;
+  created_at: number;
+  expires_at: number | null;
+  used_at: number | null;
+}
+
+/** One change that an admin made. */
+export interface AuditTable {
+  id: string;
+  time: number;
+  who: string;
+  action: string;
+  target: string;
+  detail: string;
 }
 
 /** A job that a provider took on. */
@@ -24,6 +57,34 @@ export interface JournalTable {
   key_id: string;
   base_url: string;
   accepted_at: number;
+}
+
+/** A stored picture. The long texts come last, so that the columns before them are read without them. */
+export interface PictureTable {
+  name: string;
+  time: number;
+  type: string;
+  bytes: number;
+  width: number;
+  height: number;
+  hash: string;
+  model: string;
+  provider: string;
+  task: string;
+  client: string;
+  request_id: string;
+  seed: number | null;
+  cost_usd: number | null;
+  on_disk: number;
+  /** Name of the object that holds the bytes in the bucket; several rows may share one. */
+  object: string | null;
+  upload_wanted: number;
+  /** Prompt and revised prompt in the form in which they are searched. */
+  search: string;
+  prompt: string;
+  revised_prompt: string | null;
+  /** JSON */
+  request: string | null;
 }
 
 /** A provider's key: what it is, and how it fared. */
@@ -41,6 +102,7 @@ export interface ProviderKeyTable {
   added_at: number;
   resting_until: number | null;
   rest_reason: string | null;
+  rested_at: number | null;
   strikes: Generated<number>;
   model_rests: Generated<string>;
   successes: Generated<number>;
@@ -109,4 +171,34 @@ export interface AttemptTable {
   duration_ms: number;
   message: string | null;
   cost_usd: number | null;
+}
+
+/** What happened in one minute, hour or day at one provider and model. Both are empty where nobody was asked. */
+export interface StatsTable {
+  /** How long the bucket is: a minute, an hour or a day, in ms. */
+  span: number;
+  start_at: number;
+  provider: string;
+  model: string;
+  requests: number;
+  failures: number;
+  images: number;
+  /** Images of which no price is known; they are not in `cost_usd`. */
+  unpriced_images: number;
+  cost_usd: number;
+  bytes: number;
+  /** Calls to the provider, of which a request may have several. */
+  calls: number;
+  failed_calls: number;
+}
+
+/** How often something of a kind happened in the same bucket: failures by kind, times by class. */
+export interface StatsCountTable {
+  span: number;
+  start_at: number;
+  provider: string;
+  model: string;
+  kind: string;
+  what: string;
+  count: number;
 }

@@ -13,6 +13,8 @@ export interface Vault {
   open(sealed: string): Promise<string>;
   /** HMAC-SHA-256 in hex: the same for the same text, of no use to whoever lacks the SECRET_KEY. */
   fingerprint(text: string): Promise<string>;
+  /** 32 bytes for one purpose, always the same ones, that tell nothing of those for another. */
+  derive(purpose: string): Promise<Uint8Array>;
 }
 
 const BASE64URL = { alphabet: "base64url", omitPadding: true } as const;
@@ -22,10 +24,19 @@ const encode = (text: string) => new TextEncoder().encode(text);
 /** Makes a vault: AES-256-GCM and HMAC with keys derived (HKDF) from `secretKey`. @throws Error if it is empty. */
 export async function createVault(secretKey: string): Promise<Vault> {
   if (!secretKey) throw new Error("Cannot make a vault: SECRET_KEY must not be empty");
-  const root = await crypto.subtle.importKey("raw", encode(secretKey), "HKDF", false, ["deriveKey"]);
+  const root = await crypto.subtle.importKey("raw", encode(secretKey), "HKDF", false, [
+    "deriveKey",
+    "deriveBits",
+  ]);
+  const parameters = (purpose: string) => ({
+    name: "HKDF",
+    hash: "SHA-256",
+    salt: encode("imgrouter"),
+    info: encode(purpose),
+  });
   const derive = (purpose: string, algorithm: AesKeyGenParams | HmacKeyGenParams, uses: KeyUsage[]) =>
     crypto.subtle.deriveKey(
-      { name: "HKDF", hash: "SHA-256", salt: encode("imgrouter"), info: encode(purpose) },
+      parameters(purpose),
       root,
       algorithm,
       false,
@@ -53,6 +64,9 @@ export async function createVault(secretKey: string): Promise<Vault> {
     },
     async fingerprint(text) {
       return new Uint8Array(await crypto.subtle.sign("HMAC", signer, encode(text))).toHex();
+    },
+    async derive(purpose) {
+      return new Uint8Array(await crypto.subtle.deriveBits(parameters(`derive:${purpose}`), root, 256));
     },
   };
 }

@@ -4,6 +4,7 @@ import { type App, createApp, IDENTITIES } from "../app.ts";
 import { loadConfig } from "../config/load.ts";
 import { listen } from "../http/server.ts";
 import type { Clock, Dice } from "../core/clock.ts";
+import type { LogRing } from "../log/ring.ts";
 
 /** What a test may choose. */
 export interface GatewayOptions {
@@ -13,6 +14,8 @@ export interface GatewayOptions {
   file?: unknown;
   clock?: Clock;
   dice?: Dice;
+  /** The last lines of the log, where a test writes some. */
+  ring?: LogRing;
   /** An existing data folder, to start again where another gateway stopped. */
   dataDir?: string;
 }
@@ -40,12 +43,15 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const env = { ALLOW_HOSTS: "127.0.0.1", ...options.env, DATA_DIR: dataDir };
   const loaded = await loadConfig({ providers: IDENTITIES, env, folder: dataDir });
   if (!loaded.ok) throw new Error(`Cannot start: ${JSON.stringify(loaded.faults)}`);
-  const app = await createApp({ loaded, clock: options.clock, dice: options.dice });
+  const app = await createApp({ loaded, clock: options.clock, dice: options.dice, ring: options.ring });
   if ("faults" in app) throw new Error(`Cannot start: ${JSON.stringify(app.faults)}`);
   const server = await listen(app.http, { host: "127.0.0.1", port: 0 });
   const url = `http://127.0.0.1:${server.port}`;
   let stopping: Promise<void> | undefined;
-  const stop = () => stopping ??= server.shutdown().then(() => app[Symbol.asyncDispose]());
+  const stop = () => {
+    app.drain();
+    return stopping ??= server.shutdown().then(() => app[Symbol.asyncDispose]());
+  };
   return {
     url,
     app,

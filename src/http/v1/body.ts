@@ -1,6 +1,7 @@
 /** Request bodies: JSON, multipart or URL-encoded, read once into fields and files. */
 import { getMultipartBoundary, MultipartParseError, parseMultipartStream } from "@remix-run/multipart-parser";
 import { HttpFault } from "../errors.ts";
+import { limitedBody } from "../limited_body.ts";
 
 /** What a body held. */
 export interface Body {
@@ -18,7 +19,7 @@ const LIMITS = { maxHeaderSize: 8 * 1024, maxParts: 200 };
  */
 export async function readBody(request: Request, maxBytes: number): Promise<Body> {
   const type = (request.headers.get("content-type") ?? "").split(";")[0]!.trim().toLowerCase();
-  const body = limited(request, maxBytes);
+  const body = limitedBody(request, maxBytes);
   if (type === "multipart/form-data") return await readMultipart(request, body);
   if (type !== "" && !/json$|^text\/plain$|^application\/x-www-form-urlencoded$/.test(type)) {
     throw new HttpFault(415, {
@@ -45,28 +46,6 @@ function parseObject(text: string): Record<string, unknown> {
     return json as Record<string, unknown>;
   }
   throw new HttpFault(400, { message: "The body has to be a JSON object", code: "invalid_json" });
-}
-
-/** The body as a stream that breaks off when it becomes too large, whatever length it claims. */
-function limited(request: Request, maxBytes: number): ReadableStream<Uint8Array> | null {
-  const tooLarge = new HttpFault(413, {
-    message: `The body is larger than ${maxBytes} bytes, which is the limit of this gateway`,
-    code: "body_too_large",
-  });
-  const length = request.headers.get("content-length");
-  if (length !== null && Number(length) > maxBytes) throw tooLarge;
-  // A length that is told is kept to by the server.
-  if (length !== null || !request.body) return request.body;
-  let seen = 0;
-  return request.body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        seen += chunk.length;
-        if (seen > maxBytes) controller.error(tooLarge);
-        else controller.enqueue(chunk);
-      },
-    }),
-  );
 }
 
 async function readMultipart(request: Request, body: ReadableStream<Uint8Array> | null): Promise<Body> {

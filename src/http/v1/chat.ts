@@ -70,10 +70,11 @@ export function addChat(app: EdgeApp, edge: Edge): void {
       },
       ...errorResponses,
     },
-  }, (c) => handle(c, edge));
+  }, (c) => handleChat(c, edge));
 }
 
-async function handle(c: EdgeContext, edge: Edge): Promise<Response> {
+/** Answers a request to the chat endpoint, at whatever path it stands. @throws Failed, HttpFault */
+export async function handleChat(c: EdgeContext, edge: Edge): Promise<Response> {
   const { fields: raw } = await readKnown(c, edge);
   // In chat, `response_format` is about text, and 0 pictures means that nobody counted.
   const { messages, response_format, ...rest } = raw;
@@ -95,7 +96,7 @@ async function handle(c: EdgeContext, edge: Edge): Promise<Response> {
     model: fields.model,
   });
   if (background) {
-    callerOf(c.get("identity"), {
+    callerOf(c.get("identity")!, {
       provider: c.req.header("x-provider") ?? fields.provider,
       model: fields.model ?? "",
     }, edge.auth);
@@ -117,7 +118,10 @@ async function handle(c: EdgeContext, edge: Edge): Promise<Response> {
   const make = () => run(c, edge, prepared, { wantsBytes: chat.form !== "link" });
   const body = async (result: Result) =>
     JSON.stringify(
-      completion(named(chat, result), { ...await contentOf(c, chat, result), usage: chatUsage(result) }),
+      completion(named(chat, result), {
+        ...await contentOf(c, edge, chat, result),
+        usage: chatUsage(result),
+      }),
     );
   if (edge.settings().keepAlive) return paddedReply(c, edge, async () => body(await make()));
   const result = await make();
@@ -127,11 +131,14 @@ async function handle(c: EdgeContext, edge: Edge): Promise<Response> {
 /** Pictures as text, or beside it; never both, or apps show them twice. */
 async function contentOf(
   c: EdgeContext,
+  edge: Edge,
   { form }: Chat,
   { pictures }: Result,
 ): Promise<{ content: string; images: string[] }> {
   const urls = await Promise.all(
-    pictures.map((picture) => form === "link" ? addressOf(picture, linkTo(c)) : picture.media.dataUrl()),
+    pictures.map((picture) =>
+      form === "link" ? addressOf(picture, linkTo(c, edge)) : picture.media.dataUrl()
+    ),
   );
   if (form === "images") return { content: caption(urls.length), images: urls };
   return { content: chatContent(urls.map((url) => ({ url }))), images: [] };
@@ -170,7 +177,7 @@ function streamed(c: EdgeContext, edge: Edge, chat: Chat, prepared: Prepared): R
           wantsBytes: chat.form !== "link",
           onProgress: (share) => void out.write(progressComment(share)),
         });
-        const { content, images } = await contentOf(c, chat, result);
+        const { content, images } = await contentOf(c, edge, chat, result);
         const pieces = isRelay(c) ? splitForRelays(content) : [content];
         for (const piece of pieces) await out.write(event(chunk.content(piece)));
         if (images.length > 0) await out.write(event(chunk.images(images)));

@@ -1,15 +1,18 @@
 /** The way every image endpoint goes: body → fields → caller → plan → run; only the reply differs. */
 import { stream } from "hono/streaming";
-import type { ImageRequest } from "../../core/request.ts";
+import type { ImageRequest, Rewriting } from "../../core/request.ts";
+import { Failed } from "../../core/failure.ts";
 import type { Caller } from "../../gateway/caller.ts";
 import { CascadeFailed } from "../../gateway/cascade.ts";
 import type { Circumstances, Result } from "../../gateway/handle.ts";
 import type { Step } from "../../routing/plan.ts";
+import { isAdmin } from "../admin_access.ts";
 import { callerOf, identify } from "../auth.ts";
 import type { Edge, EdgeContext } from "../edge.ts";
 import { errorReply } from "../errors.ts";
 import { heartbeat } from "../heartbeat.ts";
 import { ownPicture } from "../links.ts";
+import { type Part, writtenBody } from "../written_body.ts";
 import { type Body, readBody } from "./body.ts";
 import type { InputOptions } from "./inputs.ts";
 
@@ -23,18 +26,50 @@ export interface Prepared {
 /** Used where a client wants a picture changed and gives no words. */
 export const NEUTRAL_PROMPT = "A variation of this image: same subject and style, with small differences";
 
-/** Reads the body of a caller whose key was looked at first: nobody else's is worth the memory. @throws HttpFault */
+const OFF = /^\s*(off|false|no|0)\s*$/i;
+const ON = /^\s*(on|true|yes|1)\s*$/i;
+
+/**
+ * Reads the body of a caller whose key was looked at first, unless it is known already who asks: nobody else's
+ * is worth the memory. @throws HttpFault
+ */
 export async function readKnown(c: EdgeContext, edge: Edge): Promise<Body> {
-  c.set("identity", await identify(c.req.raw.headers, edge.auth));
+  if (!c.get("identity")) c.set("identity", await identify(c.req.raw.headers, edge.auth));
   return await readBody(c.req.raw, edge.settings().maxBodySize);
 }
 
 /** Settles the caller and plans, so that whatever is wrong is told with its proper status. @throws Failed, HttpFault */
 export function prepare(c: EdgeContext, edge: Edge, request: ImageRequest): Prepared {
-  const asked = { ...request, provider: c.req.header("x-provider")?.trim() || request.provider };
-  const caller = callerOf(c.get("identity"), { provider: asked.provider, model: asked.model }, edge.auth);
+  const asked = {
+    ...request,
+    provider: c.req.header("x-provider")?.trim() || request.provider,
+    rewriting: rewritingOf(request, c.req.header("x-prompt-optimizer")),
+  };
+  const caller = callerOf(c.get("identity")!, { provider: asked.provider, model: asked.model }, edge.auth);
   c.set("mode", caller.mode);
-  return { request: asked, caller, steps: edge.gateway.plan(asked, caller) };
+  return { request: asked, caller, steps: planned(c, edge, asked, caller) };
+}
+
+/** Where nobody is set up to ask, and none was named, the last resort is asked, if there is one. */
+function planned(c: EdgeContext, edge: Edge, request: ImageRequest, caller: Caller): Step[] {
+  const lastResort = c.get("lastResort");
+  try {
+    return edge.gateway.plan(request, caller);
+  } catch (error) {
+    const isOpen = !request.provider && /^(auto)?$/i.test(request.model);
+    if (!lastResort || !isOpen || !(error instanceof Failed && error.failure.code === "no_provider")) {
+      throw error;
+    }
+    return edge.gateway.plan({ ...request, provider: lastResort }, caller);
+  }
+}
+
+/** Our own words stay as they are; otherwise the body says what becomes of the prompt, then the header. */
+function rewritingOf({ prompt, rewriting }: ImageRequest, header = ""): Rewriting | undefined {
+  if (prompt === NEUTRAL_PROMPT || (!rewriting && OFF.test(header))) {
+    return { translate: false, expand: false };
+  }
+  return rewriting ?? (ON.test(header) ? { translate: true, expand: true } : undefined);
 }
 
 /** Runs what was prepared. */
@@ -42,7 +77,7 @@ export function run(
   c: EdgeContext,
   edge: Edge,
   { request, caller, steps }: Prepared,
-  options: Pick<Circumstances, "wantsBytes" | "onPartial" | "onProgress">,
+  options: Pick<Circumstances, "wantsBytes" | "mayStream" | "onPartial" | "onProgress">,
 ): Promise<Result> {
   const { signal } = c.req.raw;
   return edge.gateway.run(request, steps, caller, { requestId: c.get("requestId"), signal, ...options });
@@ -54,6 +89,16 @@ export function inputOptions(c: EdgeContext, edge: Edge): InputOptions {
   return {
     open: edge.open,
     ownName: (url) => ownPicture(url, bases),
+    refuseOwn: async (url, name) => {
+      const query = new URL(url, c.get("base")).searchParams;
+      const verdict = edge.links.check(name, {
+        expires: query.get("expires"),
+        signature: query.get("signature"),
+      });
+      if (typeof verdict === "object" || verdict === "open") return undefined;
+      if (await isAdmin(c, edge.sessions)) return undefined;
+      return verdict === "expired" ? "this link has expired" : "a link to a picture has to be signed here";
+    },
     openOwn: async (name) => {
       const pending = edge.pictures.pending(name);
       if (pending) return pending.bytes;
@@ -64,8 +109,8 @@ export function inputOptions(c: EdgeContext, edge: Edge): InputOptions {
 }
 
 /** Builds links to stored pictures as this caller sees us. */
-export function linkTo(c: EdgeContext): (name: string) => string {
-  return (name) => `${c.get("base")}/storage/${encodeURIComponent(name)}`;
+export function linkTo(c: EdgeContext, edge: Edge): (name: string) => string {
+  return (name) => edge.links.to(c.get("base"), name);
 }
 
 /** Headers that tell how a result came about. */
@@ -83,6 +128,13 @@ export function resultHeaders(result: Result): Record<string, string> {
 /** A JSON reply with images; no layer should spend time on compressing base64. */
 export function jsonReply(body: string, headers: Record<string, string> = {}): Response {
   return new Response(body, {
+    headers: { "content-type": "application/json", "cache-control": "no-store, no-transform", ...headers },
+  });
+}
+
+/** A JSON reply that is written while its images arrive. */
+export function writtenReply(parts: AsyncIterable<Part>, headers: Record<string, string>): Response {
+  return new Response(writtenBody(parts), {
     headers: { "content-type": "application/json", "cache-control": "no-store, no-transform", ...headers },
   });
 }

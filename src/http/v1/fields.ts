@@ -5,7 +5,7 @@
 import { z } from "@hono/zod-openapi";
 import { Failed } from "../../core/failure.ts";
 import { ENHANCER_NAMES, STYLE_NAMES } from "../../core/fit.ts";
-import type { ImageRequest } from "../../core/request.ts";
+import type { ImageRequest, Rewriting } from "../../core/request.ts";
 import { parseRatio, parseSize } from "../../core/size.ts";
 import { isRecord } from "../../core/record.ts";
 
@@ -71,6 +71,17 @@ export const ImageFields = z.object({
     description: "Weight by LoRA.",
   }),
   user: z.string().optional(),
+  prompt_optimizer: structure(
+    z.union([boolean, z.object({ translate: z.boolean().optional(), expand: z.boolean().optional() })], {
+      error: "expected true, false, or an object with translate and expand, each true or false",
+    }),
+  ).optional().openapi({
+    description:
+      "Whether the prompt is translated into English and enriched with detail by the gateway's text model " +
+      "before a provider sees it: `true` = both, `false` = neither, or an object with `translate` and `expand`. " +
+      "What is left out is as configured for the task of the provider that is asked first, else for all. The header " +
+      "`X-Prompt-Optimizer: off` (or `on`) says the same where the body says nothing. What was used is in `revised_prompt`.",
+  }),
   provider: z.string().optional().openapi({ description: "Insist on a provider, by name." }),
   provider_params: structure(z.record(z.string(), z.unknown()).refine(isShallow, "nested too deeply"))
     .optional().openapi({
@@ -162,9 +173,14 @@ export function wishesOf(fields: ImageFields): Omit<ImageRequest, "task" | "inpu
     negativePrompt: fields.negative_prompt,
     loraWeights: fields.lora_weights,
     user: fields.user,
+    rewriting: rewritingOf(fields.prompt_optimizer),
     partialImages: fields.stream ? fields.partial_images ?? 0 : 0,
     providerParams: fields.provider_params ?? {},
   };
+}
+
+function rewritingOf(field: ImageFields["prompt_optimizer"]): Rewriting | undefined {
+  return typeof field === "boolean" ? { translate: field, expand: field } : field;
 }
 
 /** Edge of a square of each tier, in pixels. */

@@ -21,12 +21,14 @@ import {
   readKnown,
   resultHeaders,
   run,
+  writtenReply,
 } from "./endpoint.ts";
 import { ImageFields, readFields, speaksOfBatches, wishesOf } from "./fields.ts";
-import { imagesBody, type ResponseFormat, streamEvents } from "./images_reply.ts";
+import { imagesBody, imagesParts, isLarge, type ResponseFormat, streamEvents } from "./images_reply.ts";
 import { readInputs, toMedia } from "./inputs.ts";
 
-type Endpoint = "generations" | "edits" | "variations" | "blend";
+/** The image endpoints by their last part. */
+export type Endpoint = "generations" | "edits" | "variations" | "blend";
 
 /** Adds the image endpoints. */
 export function addImages(app: EdgeApp, edge: Edge): void {
@@ -51,7 +53,7 @@ export function addImages(app: EdgeApp, edge: Edge): void {
         },
         ...errorResponses,
       },
-    }, (c) => handle(c, edge, endpoint));
+    }, (c) => handleImages(c, edge, endpoint));
   }
 }
 
@@ -69,7 +71,8 @@ const SUMMARIES: Record<Endpoint, string> = {
   blend: "Join several images into one",
 };
 
-async function handle(c: EdgeContext, edge: Edge, endpoint: Endpoint): Promise<Response> {
+/** Answers a request to an image endpoint, at whatever path it stands. @throws Failed, HttpFault */
+export async function handleImages(c: EdgeContext, edge: Edge, endpoint: Endpoint): Promise<Response> {
   const body = await readKnown(c, edge);
   const fields = readFields(body.fields);
   const request = await readRequest(c, edge, endpoint, body, fields);
@@ -78,12 +81,16 @@ async function handle(c: EdgeContext, edge: Edge, endpoint: Endpoint): Promise<R
   if (fields.stream) return streamed(c, edge, prepared, created);
   if (/^image\//i.test(c.req.header("accept") ?? "")) return await firstImage(c, edge, prepared);
   const format = fields.response_format ?? defaultFormat(endpoint, request.model, body);
-  const make = () => run(c, edge, prepared, { wantsBytes: format === "b64_json" });
+  const wantsBytes = format === "b64_json";
   if (edge.settings().keepAlive) {
-    return paddedReply(c, edge, async () => imagesBody(await make(), format, linkTo(c), created));
+    const make = () => run(c, edge, prepared, { wantsBytes });
+    return paddedReply(c, edge, async () => imagesBody(await make(), format, linkTo(c, edge), created));
   }
-  const result = await make();
-  return jsonReply(await imagesBody(result, format, linkTo(c), created), resultHeaders(result));
+  const result = await run(c, edge, prepared, { wantsBytes, mayStream: true });
+  if (wantsBytes && isLarge(result)) {
+    return writtenReply(imagesParts(result, format, linkTo(c, edge), created), resultHeaders(result));
+  }
+  return jsonReply(await imagesBody(result, format, linkTo(c, edge), created), resultHeaders(result));
 }
 
 async function readRequest(
@@ -138,15 +145,14 @@ function defaultFormat(endpoint: Endpoint, model: string, body: Body): ResponseF
 }
 
 async function firstImage(c: EdgeContext, edge: Edge, prepared: Prepared): Promise<Response> {
-  const result = await run(c, edge, prepared, { wantsBytes: true });
+  const result = await run(c, edge, prepared, { wantsBytes: true, mayStream: true });
   const { media, facts } = result.pictures[0]!;
-  return new Response(await media.bytes() as Uint8Array<ArrayBuffer>, {
-    headers: {
-      "content-type": facts!.type,
-      "cache-control": "no-store, no-transform",
-      ...resultHeaders(result),
-    },
-  });
+  return writtenReply(
+    (async function* () {
+      yield { media, encoding: "bytes" as const };
+    })(),
+    { ...resultHeaders(result), "content-type": facts!.type },
+  );
 }
 
 function streamed(c: EdgeContext, edge: Edge, prepared: Prepared, created: number): Response {

@@ -2,6 +2,7 @@
 import type { Media } from "../../core/media.ts";
 import { sizeText } from "../../core/size.ts";
 import type { Picture, Result } from "../../gateway/handle.ts";
+import type { Part } from "../written_body.ts";
 import { imageUsage } from "./usage.ts";
 
 /** How images are handed over. */
@@ -19,6 +20,14 @@ const FORMATS: Record<string, "png" | "webp" | "jpeg"> = {
   "image/jpeg": "jpeg",
 };
 
+/** Base64 text that is worth being written by itself, in bytes. */
+const LARGE = 64 * 1024;
+
+/** Whether the images of a reply are better not put into one text, or not here yet. */
+export function isLarge({ pictures, arrived }: Result): boolean {
+  return arrived !== undefined || pictures.some(({ media }) => (media.size ?? 0) > LARGE);
+}
+
 /** The JSON of a reply. `created` in seconds since the epoch. */
 export async function imagesBody(
   result: Result,
@@ -26,24 +35,47 @@ export async function imagesBody(
   linkTo: LinkTo,
   created: number,
 ): Promise<string> {
-  const items = await Promise.all(result.pictures.map((picture) => item(picture, format, linkTo)));
-  const rest = JSON.stringify({ ...about(result), usage: imageUsage(result) });
-  return `{"created":${created},"data":[${items.join(",")}],${rest.slice(1)}`;
+  let body = "";
+  for await (const part of imagesParts(result, format, linkTo, created)) {
+    body += typeof part === "string" ? part : await part.media.base64();
+  }
+  return body;
+}
+
+/** The same with its images apart, so that they can be written as they arrive. */
+export async function* imagesParts(
+  result: Result,
+  format: ResponseFormat,
+  linkTo: LinkTo,
+  created: number,
+): AsyncGenerator<Part> {
+  let before = `{"created":${created},"data":[`;
+  for (const [index, picture] of result.pictures.entries()) {
+    if (format === "b64_json") {
+      yield `${before}{"b64_json":"`;
+      yield { media: picture.media, encoding: "base64" };
+      // What its provider says of a picture may come after it.
+      const { revisedPrompt } = (await result.arrived)?.pictures[index] ?? picture;
+      before = `"${revised(revisedPrompt)}},`;
+    } else {
+      const address = await addressOf(picture, linkTo);
+      const text = address.startsWith("data:") ? `"${address}"` : JSON.stringify(address);
+      before += `{"url":${text}${revised(picture.revisedPrompt)}},`;
+    }
+  }
+  const complete = await result.arrived ?? result;
+  const rest = JSON.stringify({ ...about(complete), usage: imageUsage(complete) });
+  yield `${before.replace(/,$/, "")}],${rest.slice(1)}`;
+}
+
+function revised(prompt: string | undefined): string {
+  return prompt === undefined ? "" : `,"revised_prompt":${JSON.stringify(prompt)}`;
 }
 
 /** Where a picture can be fetched: its own link, its provider's address, else the picture itself as a data URI. */
 export function addressOf(picture: Picture, linkTo: LinkTo): Promise<string> {
   if (picture.name !== undefined) return Promise.resolve(linkTo(picture.name));
   return picture.media.url === undefined ? picture.media.dataUrl() : Promise.resolve(picture.media.url);
-}
-
-async function item(picture: Picture, format: ResponseFormat, linkTo: LinkTo): Promise<string> {
-  const revised = picture.revisedPrompt === undefined
-    ? ""
-    : `,"revised_prompt":${JSON.stringify(picture.revisedPrompt)}`;
-  if (format === "b64_json") return `{"b64_json":"${await picture.media.base64()}"${revised}}`;
-  const address = await addressOf(picture, linkTo);
-  return `{"url":${address.startsWith("data:") ? `"${address}"` : JSON.stringify(address)}${revised}}`;
 }
 
 function about({ pictures, request }: Result) {
@@ -87,7 +119,11 @@ export function streamEvents(
     partial: (media, index) => frame(`${kind}.partial_image`, media, { partial_image_index: index }),
     completed: (result) => {
       const usage = imageUsage(result);
-      return Promise.all(result.pictures.map(({ media }) => frame(`${kind}.completed`, media, { usage })));
+      return Promise.all(
+        result.pictures.map(({ media, revisedPrompt }) =>
+          frame(`${kind}.completed`, media, { usage, revised_prompt: revisedPrompt })
+        ),
+      );
     },
   };
 }

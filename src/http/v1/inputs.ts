@@ -1,5 +1,6 @@
 /** Input images, in every form in which clients send them: files, URLs, data URIs, base64, our own links. */
 import { Failed } from "../../core/failure.ts";
+import type { ImageStream } from "../../core/image_stream.ts";
 import { Media, type OpenUrl } from "../../core/media.ts";
 import type { Body } from "./body.ts";
 
@@ -9,6 +10,8 @@ export interface InputOptions {
   open: OpenUrl;
   /** The name of a picture of ours, if an address is one of our own links. */
   ownName: (url: string) => string | undefined;
+  /** Why a link of ours does not open its picture, if it does not. */
+  refuseOwn: (url: string, name: string) => Promise<string | undefined>;
   /** Reads a picture of ours. */
   openOwn: (name: string) => Promise<Uint8Array | undefined>;
 }
@@ -51,6 +54,8 @@ export async function toMedia(reference: string, param: string, options: InputOp
   const text = reference.trim();
   const own = options.ownName(text);
   if (own !== undefined) {
+    const refusal = await options.refuseOwn(text, own);
+    if (refusal !== undefined) throw invalid(param, refusal);
     const bytes = await options.openOwn(own);
     if (!bytes) throw invalid(param, "this picture is not in the store any more");
     return Media.fromBytes(bytes);
@@ -112,14 +117,17 @@ async function openFor(
   url: string,
   { open }: InputOptions,
   signal?: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<ImageStream> {
+  const named = (error: unknown) =>
+    error instanceof Failed && error.failure.kind === "invalid_request"
+      ? new Failed({ ...error.failure, param }, error)
+      : error;
   try {
-    return await open(url, signal);
+    const stream = await open(url, signal);
+    stream.explain = named;
+    return stream;
   } catch (error) {
-    if (error instanceof Failed && error.failure.kind === "invalid_request") {
-      throw new Failed({ ...error.failure, param }, error);
-    }
-    throw error;
+    throw named(error);
   }
 }
 

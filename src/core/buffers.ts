@@ -1,0 +1,138 @@
+/**
+ * Memory that images pass through. Fresh buffers cost more than the copying into them, so they are used again;
+ * the budget holds for the whole process, however many clients read slowly.
+ */
+
+/** How much is lent in large pieces, and how large those are, in bytes. */
+export interface BuffersOptions {
+  budget?: number;
+  large?: number;
+  /** Size of what is lent once the budget is used up: everybody gets on, with smaller steps. */
+  small?: number;
+  /** Free buffers that are kept. */
+  spare?: number;
+}
+
+const KIBIBYTE = 1024;
+const MEBIBYTE = 1024 * KIBIBYTE;
+
+/** A pool of equal buffers. */
+export class Buffers {
+  readonly #free: ArrayBuffer[] = [];
+  #lent = 0;
+
+  constructor(
+    private readonly options: Required<BuffersOptions> = {
+      budget: 48 * MEBIBYTE,
+      large: 256 * KIBIBYTE,
+      small: 32 * KIBIBYTE,
+      spare: 48,
+    },
+  ) {}
+
+  /** Bytes that are in use now. */
+  get lent(): number {
+    return this.#lent;
+  }
+
+  /** A buffer with anything in it; to be given back. Never waits. */
+  take(): ArrayBuffer {
+    const { budget, large, small } = this.options;
+    const buffer = this.#lent < budget ? this.#free.pop() ?? new ArrayBuffer(large) : new ArrayBuffer(small);
+    this.#lent += buffer.byteLength;
+    return buffer;
+  }
+
+  /** Counts a buffer of `size` bytes as gone: a read that failed keeps it. */
+  forget(size: number): void {
+    this.#lent -= size;
+  }
+
+  /** Takes a buffer back; nobody may look into it afterwards. */
+  give(buffer: ArrayBuffer): void {
+    this.#lent -= buffer.byteLength;
+    if (buffer.byteLength === this.options.large && this.#free.length < this.options.spare) {
+      this.#free.push(buffer);
+    }
+  }
+}
+
+/** The one pool of this process. */
+export const buffers = new Buffers();
+
+/** Some bytes on their way. Whoever is handed one releases it when they are done with it. */
+export class Piece {
+  #uses = 1;
+
+  /** @param bytes may lie in memory that is lent @param onReleased is called after the last use */
+  constructor(readonly bytes: Uint8Array, private readonly onReleased?: () => void) {}
+
+  /** A piece in a lent buffer, which is given back after its last use. */
+  static lent(bytes: Uint8Array<ArrayBuffer>): Piece {
+    return new Piece(bytes, () => buffers.give(bytes.buffer));
+  }
+
+  /** Announces one more user. */
+  retain(): this {
+    this.#uses++;
+    return this;
+  }
+
+  /** Ends one use. */
+  release(): void {
+    if (--this.#uses === 0) this.onReleased?.();
+  }
+
+  /** A part of it in the same memory; it takes over this use. */
+  part(start: number, end?: number): Piece {
+    return new Piece(this.bytes.subarray(start, end), () => this.release());
+  }
+}
+
+/** Where pieces come from, one after the other. */
+export interface Pieces {
+  /** The next one, or nothing at the end. */
+  next(): Promise<Piece | undefined>;
+  /** Ends it early. */
+  cancel(reason?: unknown): void;
+}
+
+/** The pieces of a body, read into lent buffers where it allows that. */
+export function piecesOf(body: ReadableStream<Uint8Array>): Pieces {
+  const byob = byobReader(body);
+  if (byob) {
+    return {
+      async next() {
+        const buffer = buffers.take();
+        const size = buffer.byteLength;
+        const { value } = await byob.read(new Uint8Array(buffer)).catch((error) => {
+          buffers.forget(size);
+          throw error;
+        });
+        if (value && value.length > 0) return Piece.lent(value);
+        if (value) buffers.give(value.buffer);
+        else buffers.forget(size);
+        return undefined;
+      },
+      cancel: (reason) => void byob.cancel(reason).catch(() => {}),
+    };
+  }
+  const reader = body.getReader();
+  return {
+    next: async () => {
+      const { value } = await reader.read();
+      return value && new Piece(value);
+    },
+    cancel: (reason) => void reader.cancel(reason).catch(() => {}),
+  };
+}
+
+/** Only streams of bytes can be read into a buffer of one's own. */
+function byobReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | undefined {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch (error) {
+    if (error instanceof TypeError && !body.locked) return undefined;
+    throw error;
+  }
+}

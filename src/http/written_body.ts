@@ -1,0 +1,122 @@
+/**
+ * Bodies that are written part by part, with images between the words. Each image goes to the socket in the very
+ * memory in which it came. One that breaks off breaks the connection off: nobody takes half a reply for a whole one.
+ */
+import type { ServerResponse } from "node:http";
+import type { Piece } from "../core/buffers.ts";
+import type { Encoding, Tap } from "../core/image_stream.ts";
+import type { Media } from "../core/media.ts";
+
+/** Words, or an image in their midst. */
+export type Part = string | { media: Media; encoding: Encoding };
+
+/** Where a body is written to. */
+interface Sink {
+  /** Resolves when it is written and its memory may be used again. Rejects when the reader has left. */
+  write(data: string | Uint8Array): Promise<void>;
+}
+
+/** A reader who takes nothing for so long, in ms, is gone. */
+const LONGEST_STALL = 120_000;
+
+const writers = new WeakMap<ReadableStream, AsyncIterable<Part>>();
+
+/** A body of these parts. A server that knows of `writeBody()` writes it without copies; others just read it. */
+export function writtenBody(parts: AsyncIterable<Part>): ReadableStream<Uint8Array> {
+  const room: { open?: () => void } = {};
+  let gone = false;
+  const body = new ReadableStream<Uint8Array>({
+    start: () => {},
+    pull(controller) {
+      if (room.open) return room.open();
+      const sink: Sink = {
+        write(data) {
+          if (gone) return Promise.reject(new Error("the reader has left"));
+          controller.enqueue(typeof data === "string" ? encoder.encode(data) : data.slice());
+          return new Promise((resolve) => room.open = resolve);
+        },
+      };
+      room.open = () => {};
+      void writeParts(parts, sink).then(() => controller.close(), (error) => controller.error(error));
+    },
+    cancel() {
+      gone = true;
+      room.open?.();
+    },
+  }, { highWaterMark: 0 });
+  writers.set(body, parts);
+  return body;
+}
+
+/** Whether a body is one of parts. */
+export function isWritten(body: ReadableStream | null): body is ReadableStream<Uint8Array> {
+  return body !== null && writers.has(body);
+}
+
+/** Writes a body of parts to a reply whose head is written, and ends it. Never throws. */
+export async function writeBody(body: ReadableStream<Uint8Array>, outgoing: ServerResponse): Promise<void> {
+  try {
+    await writeParts(writers.get(body)!, new Socket(outgoing));
+    outgoing.end();
+  } catch {
+    outgoing.destroy();
+  }
+}
+
+async function writeParts(parts: AsyncIterable<Part>, sink: Sink): Promise<void> {
+  for await (const part of parts) {
+    if (typeof part === "string") await sink.write(part);
+    else if (part.media.stream) {
+      const { stream } = part.media;
+      stream.tap(new SinkTap(sink, part.encoding));
+      await stream.run();
+    } else {
+      await sink.write(part.encoding === "base64" ? await part.media.base64() : await part.media.bytes());
+    }
+  }
+}
+
+const encoder = new TextEncoder();
+
+class SinkTap implements Tap {
+  constructor(private readonly sink: Sink, readonly encoding: Encoding) {}
+
+  async write(piece: Piece): Promise<void> {
+    try {
+      await this.sink.write(piece.bytes);
+    } finally {
+      piece.release();
+    }
+  }
+
+  end(): void {}
+}
+
+class Socket implements Sink {
+  readonly #waiting = new Set<(error: Error) => void>();
+  #isClosed = false;
+
+  constructor(private readonly outgoing: ServerResponse) {
+    outgoing.setTimeout(LONGEST_STALL, () => outgoing.destroy());
+    outgoing.once("close", () => {
+      this.#isClosed = true;
+      for (const leave of this.#waiting) leave(left());
+    });
+  }
+
+  write(data: string | Uint8Array): Promise<void> {
+    if (this.#isClosed || this.outgoing.destroyed) return Promise.reject(left());
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      this.outgoing.write(data, (error) => {
+        this.#waiting.delete(reject);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+}
+
+function left(): Error {
+  return new Error("the client has left");
+}

@@ -1,0 +1,203 @@
+/**
+ * Replies that carry megabytes in one JSON text, as base64 does. The text is not read along with the rest: it
+ * is handed out as it comes, and what stands around it is read as JSON when it has ended.
+ */
+import { Failed } from "../core/failure.ts";
+import { joined } from "../core/image_stream.ts";
+import { Piece, type Pieces, piecesOf } from "../core/buffers.ts";
+
+/** A reply that was read to its end. */
+export interface ShortReply {
+  text: string;
+}
+
+/** A reply in which a long text began. */
+export interface LongReply {
+  /** What came before the text, its opening quote included. */
+  head: string;
+  /** The text itself, without quotes and escapes. Fails where the reply breaks off in it. */
+  pieces: Pieces;
+  /** What follows the text, beginning with its closing quote; known once `pieces` has ended. */
+  tail: Promise<string>;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+/** Texts that are shorter are not worth the trouble. */
+const LONG = 64 * 1024;
+/** More than any picture that a client could be told of in one reply. */
+const MAX_BYTES = 256 * 1024 * 1024;
+
+/** Reads a reply until it ends or a long text begins in it. @throws Failed for one without end */
+export async function readLongJson(response: Response): Promise<ShortReply | LongReply> {
+  const { body } = response;
+  if (!body) return { text: "" };
+  const pieces = piecesOf(body);
+  const seen: Piece[] = [];
+  let start: Uint8Array = new Uint8Array();
+  try {
+    for (let scanned = 0;;) {
+      const piece = await pieces.next();
+      if (!piece) return { text: textOf(start) };
+      seen.push(piece);
+      start = seen.length === 1 ? piece.bytes : joined([start, piece.bytes]);
+      if (start.length > MAX_BYTES) throw endless();
+      const found = findLong(start, scanned);
+      if (found.opening !== undefined) {
+        return longReply(start.slice(0, found.opening + 1), start.slice(found.opening + 1), pieces);
+      }
+      scanned = found.scanned;
+      if (seen.length === 1) start = start.slice();
+    }
+  } catch (error) {
+    pieces.cancel(error);
+    throw error;
+  } finally {
+    for (const piece of seen) piece.release();
+  }
+}
+
+/** Looks for a text whose end is further away than `LONG`; `scanned` is where to go on looking. */
+function findLong(bytes: Uint8Array, from: number): { opening?: number; scanned: number } {
+  for (let at = from;;) {
+    const opening = bytes.indexOf(QUOTE, at);
+    if (opening < 0) return { scanned: bytes.length };
+    const closing = closingQuote(bytes, opening + 1);
+    if (closing < 0) {
+      return bytes.length - opening > LONG ? { opening, scanned: opening } : { scanned: opening };
+    }
+    if (closing - opening > LONG) return { opening, scanned: opening };
+    at = closing + 1;
+  }
+}
+
+function closingQuote(bytes: Uint8Array, from: number): number {
+  for (let at = from;;) {
+    const quote = bytes.indexOf(QUOTE, at);
+    if (quote < 0) return -1;
+    let backslashes = 0;
+    while (quote - 1 - backslashes >= from && bytes[quote - 1 - backslashes] === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return quote;
+    at = quote + 1;
+  }
+}
+
+function longReply(head: Uint8Array, first: Uint8Array, source: Pieces): LongReply {
+  const tail = Promise.withResolvers<string>();
+  tail.promise.catch(() => {});
+  const after: Uint8Array[] = [];
+  const unescape = new Unescaper();
+  let waiting: Piece | undefined = new Piece(first);
+  let ended = false;
+
+  async function readTail(): Promise<void> {
+    try {
+      let size = 0;
+      for (let piece = await source.next(); piece; piece = await source.next()) {
+        after.push(piece.bytes.slice());
+        size += piece.bytes.length;
+        piece.release();
+        if (size > MAX_BYTES) throw endless();
+      }
+      tail.resolve(textOf(joined(after)));
+    } catch (error) {
+      source.cancel(error);
+      tail.reject(error);
+    }
+  }
+
+  return {
+    head: textOf(head),
+    tail: tail.promise,
+    pieces: {
+      async next() {
+        if (ended) return undefined;
+        const piece = waiting ?? await source.next();
+        waiting = undefined;
+        if (!piece) throw brokeOff();
+        const { text, end } = unescape.next(piece);
+        if (end === undefined) return text;
+        ended = true;
+        after.push(end);
+        await readTail();
+        return text.bytes.length > 0 ? text : undefined;
+      },
+      cancel(reason) {
+        ended = true;
+        tail.reject(reason);
+        source.cancel(reason);
+      },
+    },
+  };
+}
+
+/** A reply as if it had been read in one piece. @throws Failed where it breaks off */
+export async function wholeText({ head, pieces, tail }: LongReply): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for (let piece = await pieces.next(); piece; piece = await pieces.next()) {
+    parts.push(piece.bytes.slice());
+    piece.release();
+  }
+  return head + JSON.stringify(textOf(joined(parts))).slice(1, -1) + await tail;
+}
+
+/** The pieces of base64 text without the `data:image/png;base64,` that some resellers put before it. */
+export function withoutDataPrefix(source: Pieces): Pieces {
+  let isFirst = true;
+  return {
+    async next() {
+      const piece = await source.next();
+      if (!piece || !isFirst) return piece;
+      isFirst = false;
+      if (!textOf(piece.bytes.subarray(0, 5)).startsWith("data:")) return piece;
+      return piece.part(piece.bytes.indexOf(COMMA) + 1);
+    },
+    cancel: (reason) => source.cancel(reason),
+  };
+}
+
+/** Finds the end of a text that comes in pieces, and undoes the escapes that some writers put into base64. */
+class Unescaper {
+  /** An escape that the last piece began. */
+  #begun = "";
+
+  /** The text of a piece; `end` are the bytes from the closing quote on. */
+  next(piece: Piece): { text: Piece; end?: Uint8Array } {
+    const { bytes } = piece;
+    if (this.#begun === "" && bytes.indexOf(BACKSLASH) < 0) {
+      const quote = bytes.indexOf(QUOTE);
+      return quote < 0 ? { text: piece } : { end: bytes.slice(quote), text: piece.part(0, quote) };
+    }
+    const whole = joined([encoder.encode(this.#begun), bytes]);
+    piece.release();
+    const quote = closingQuote(whole, 0);
+    const escaped = textOf(quote < 0 ? whole : whole.subarray(0, quote));
+    this.#begun = quote < 0 ? /\\(?:u[\da-f]{0,3})?$/i.exec(escaped)?.[0] ?? "" : "";
+    const text = unescaped(escaped.slice(0, escaped.length - this.#begun.length));
+    return { text: new Piece(encoder.encode(text)), end: quote < 0 ? undefined : whole.slice(quote) };
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** @throws Failed for what is no text of JSON */
+function unescaped(text: string): string {
+  try {
+    return JSON.parse(`"${text}"`);
+  } catch {
+    throw new Failed({ kind: "malformed_reply", message: "the image's text is not valid JSON" });
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+function brokeOff(): Failed {
+  return new Failed({ kind: "malformed_reply", message: "the reply broke off in the middle of an image" });
+}
+
+function endless(): Failed {
+  return new Failed({ kind: "malformed_reply", message: `a reply of more than ${MAX_BYTES} bytes` });
+}
