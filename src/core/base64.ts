@@ -1,33 +1,51 @@
 /** Base64 in pieces, by the engine's own decoder and encoder; text that a piece leaves over waits for the next. */
-import { Buffer } from "node:buffer";
+import { asciiText, WINDOW_BYTES } from "./ascii.ts";
 import { buffers, Piece } from "./buffers.ts";
+
+const PARTIAL = { lastChunkHandling: "stop-before-partial" } as const;
+const BLANKS = /[\t\n\f\r ]+/g;
+/** A buffer with less room than that, in bytes, counts as full. */
+const LEAST_ROOM = 3 * 1024;
 
 /** Base64 text, as ASCII, to bytes. Blanks and line breaks between are passed over. */
 export class Base64Decoder {
+  /** Less than a group of four. */
   #rest = "";
+  #isPadded = false;
 
   /** @throws SyntaxError for what is not base64 */
   push(text: Uint8Array): Piece[] {
     const parts: Piece[] = [];
-    for (let at = 0; at < text.length;) {
-      const buffer = buffers.take();
-      const room = buffer.byteLength / 3 * 4 - this.#rest.length - 4;
-      const end = Math.min(text.length, at + Math.floor(room));
-      const part = latin1(text.subarray(at, end));
-      const whole = this.#rest === "" ? part : this.#rest + part;
-      at = end;
-      const target = new Uint8Array(buffer);
-      try {
-        const { read, written } = target.setFromBase64(whole, { lastChunkHandling: "stop-before-partial" });
-        this.#rest = whole.slice(read);
-        parts.push(Piece.lent(target.subarray(0, written)));
-      } catch (error) {
-        buffers.give(buffer);
-        for (const done of parts) done.release();
-        throw error;
+    let target: Uint8Array<ArrayBuffer> | undefined;
+    let filled = 0;
+    const finish = () => {
+      if (target) parts.push(Piece.lent(target.subarray(0, filled)));
+      target = undefined;
+    };
+    try {
+      for (let at = 0; at < text.length;) {
+        if (target && target.length - filled < LEAST_ROOM) finish();
+        if (!target) {
+          target = new Uint8Array(buffers.take());
+          filled = 0;
+        }
+        const room = Math.floor((target.length - filled) / 3) * 4 - this.#rest.length;
+        const end = at + Math.min(WINDOW_BYTES, room);
+        const whole = this.#rest + asciiText(text.subarray(at, end));
+        at = end;
+        if (this.#isPadded && whole.trim() !== "") throw new SyntaxError("base64 goes on after its padding");
+        const { read, written } = target.subarray(filled).setFromBase64(whole, PARTIAL);
+        this.#rest = read === whole.length ? "" : whole.slice(read).replace(BLANKS, "");
+        this.#isPadded ||= written % 3 > 0;
+        filled += written;
       }
+      finish();
+      return parts;
+    } catch (error) {
+      finish();
+      for (const part of parts) part.release();
+      throw error;
     }
-    return parts;
   }
 
   /** What an unpadded end left over. @throws SyntaxError for what is not base64 */
@@ -74,8 +92,3 @@ export class Base64Encoder {
 }
 
 const ascii = new TextEncoder();
-
-/** The fastest way from ASCII to a string. */
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-}

@@ -57,6 +57,9 @@ export class Buffers {
   }
 }
 
+/** Pieces may wait long for a slow reader: one that fills a smaller share of its buffer is copied out of it. */
+const WORTH_HOLDING = 1 / 4;
+
 /** The one pool of this process. */
 export const buffers = new Buffers();
 
@@ -67,9 +70,15 @@ export class Piece {
   /** @param bytes may lie in memory that is lent @param onReleased is called after the last use */
   constructor(readonly bytes: Uint8Array, private readonly onReleased?: () => void) {}
 
-  /** A piece in a lent buffer, which is given back after its last use. */
+  /** A piece in a lent buffer, which is given back after its last use; at once where little of it is used. */
   static lent(bytes: Uint8Array<ArrayBuffer>): Piece {
-    return new Piece(bytes, () => buffers.give(bytes.buffer));
+    const { buffer } = bytes;
+    if (bytes.length >= buffer.byteLength * WORTH_HOLDING) {
+      return new Piece(bytes, () => buffers.give(buffer));
+    }
+    const copy = new Piece(bytes.slice());
+    buffers.give(buffer);
+    return copy;
   }
 
   /** Announces one more user. */

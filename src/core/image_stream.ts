@@ -2,6 +2,7 @@
  * An image that is just arriving. It goes to everybody who wants it, client and store, piece by piece, in the
  * form each of them wants, and is never whole in memory unless somebody asks for that.
  */
+import { joined } from "./ascii.ts";
 import { Failed } from "./failure.ts";
 import { Base64Decoder, Base64Encoder } from "./base64.ts";
 import { Piece, type Pieces } from "./buffers.ts";
@@ -26,6 +27,8 @@ export interface Tap {
 export interface ImageSource {
   pieces: Pieces;
   encoding: Encoding;
+  /** Its length in this encoding can't be more than that, in bytes; absent = nobody knows. */
+  most?: number;
 }
 
 /** Pieces on their way to taps at a time: while one is written, the next is read. */
@@ -37,6 +40,7 @@ export class ImageStream {
   readonly #head: Piece[];
   readonly #arrived = Promise.withResolvers<void>();
   #running?: Promise<void>;
+  #read = 0;
   /** Is held while the source is waited for, such as a limit on its silence. */
   waiting?: () => Disposable;
   /** Words what reading throws for whoever reads. */
@@ -69,6 +73,17 @@ export class ImageStream {
   /** An image whose bytes are at hand. Gives nothing where they are not one. */
   static of(bytes: Uint8Array): Promise<ImageStream | undefined> {
     return ImageStream.open({ encoding: "bytes", pieces: once(bytes) });
+  }
+
+  /** How many bytes of the image have been read up to now; base64 is counted by its length. */
+  get size(): number {
+    return this.source.encoding === "base64" ? Math.floor(this.#read * 3 / 4) : this.#read;
+  }
+
+  /** How long it can be at most when it is written as base64; absent = nobody knows. */
+  get mostBase64(): number | undefined {
+    const { most, encoding } = this.source;
+    return most !== undefined && encoding === "bytes" ? Math.ceil(most / 3) * 4 : most;
   }
 
   /** Whether it is being read already. */
@@ -125,6 +140,7 @@ export class ImageStream {
       for (;;) {
         const piece = this.#head.shift() ?? await this.#next();
         if (!piece) break;
+        this.#read += piece.bytes.length;
         window.push(this.#hand(piece, convert));
         if (window.length >= WINDOW) await window.shift();
         if (this.#taps.size === 0) throw nobody();
@@ -250,15 +266,4 @@ class Collector implements Tap {
   collected(): Uint8Array {
     return joined(this.#parts);
   }
-}
-
-/** All parts one after the other, copied. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

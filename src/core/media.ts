@@ -57,10 +57,11 @@ export class Media {
     return "stream" in this.source && this.#bytes === undefined ? this.source.stream : undefined;
   }
 
-  /** How many bytes it has, as far as that is known without reading or decoding it. */
+  /** How many bytes it has, as far as that is known without reading or decoding it; while it arrives, up to now. */
   get size(): number | undefined {
     if (this.#base64 !== undefined) return Math.floor(this.#base64.replace(/=+$/, "").length * 3 / 4);
-    return "bytes" in this.source ? this.source.bytes.length : this.#size;
+    if ("bytes" in this.source) return this.source.bytes.length;
+    return this.#size ?? (this.stream?.isRunning ? this.stream.size : undefined);
   }
 
   /** Opens the address it came as. @throws Failed if it can't be read @throws TypeError if it came otherwise */

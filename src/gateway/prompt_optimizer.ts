@@ -170,9 +170,19 @@ export interface TestOptions {
   signal: AbortSignal;
 }
 
+/** What to try besides what was typed of the settings. */
+export interface OptimizerTrial extends OptimizerDraft {
+  /** What to rewrite; a short sample where it is left out. */
+  prompt?: string;
+  /** @default translate */
+  work?: Work;
+  /** Instead of the stored instruction. */
+  instruction?: string;
+}
+
 /** What a test call gave. */
 export interface OptimizerTest {
-  /** The translation of a short sample. */
+  /** The rewritten prompt. */
   answer: string;
   /** The address that was asked. */
   url: string;
@@ -182,25 +192,25 @@ export interface OptimizerTest {
 
 const SAMPLE = "雪地里的一只红狐狸";
 
-/** Has a short sample translated. @throws Error that says why that did not work, without any secret */
+/** Has a prompt rewritten, as a request's would be. @throws Error that says why that did not work, without any secret */
 export async function testOptimizer(
-  draft: OptimizerDraft,
+  { prompt = SAMPLE, work = "translate", instruction, ...draft }: OptimizerTrial,
   { clock, settings, signal }: TestOptions,
 ): Promise<OptimizerTest> {
   const { model, ...service } = completeDraft(draft, settings);
   if (!model) throw new Error("no text model is named: choose one");
+  const [stored, maxLength] = work === "translate"
+    ? [settings.translatePrompt, settings.translateMaxLength]
+    : [settings.expandPrompt, settings.expandMaxLength];
+  const test = { url: textServiceUrl(service, "chat/completions"), model };
+  if (work === "translate" && await isEnglish(prompt)) return { ...test, answer: prompt, durationMs: 0 };
   const startedAt = clock.now();
   using limit = clock.timeout(settings.timeout);
-  const question = { model, system: settings.translatePrompt, text: SAMPLE };
+  const question = { model, system: instruction ?? stored, text: prompt };
   const answer = await askTextModel(service, question, AbortSignal.any([signal, limit.signal]));
-  const rewritten = promptIn(answer, SAMPLE, settings.translateMaxLength);
+  const rewritten = promptIn(answer, prompt, maxLength);
   if (rewritten === "") throw new Error("the text model's answer is empty");
-  return {
-    answer: rewritten,
-    url: textServiceUrl(service, "chat/completions"),
-    model,
-    durationMs: clock.now() - startedAt,
-  };
+  return { ...test, answer: rewritten, durationMs: clock.now() - startedAt };
 }
 
 function reasonOf(error: unknown): string {

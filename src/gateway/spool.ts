@@ -4,7 +4,8 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Piece } from "../core/buffers.ts";
-import { joined, type Tap } from "../core/image_stream.ts";
+import { joined } from "../core/ascii.ts";
+import type { Tap } from "../core/image_stream.ts";
 import type { Draft } from "../platform/drafts.ts";
 
 /** Memory for images that the disk did not take, for the whole process. */

@@ -10,6 +10,8 @@ import type { EdgeApp } from "./documented.ts";
 import { isWritten, writeBody } from "./written_body.ts";
 
 const SWEEP_EVERY = 20;
+/** Proxies keep connections for a minute; whoever closes first must not be us, or requests are lost on the way. */
+const IDLE_FOR = 75_000;
 
 /** A server that takes requests. */
 export interface Listening {
@@ -37,6 +39,7 @@ export async function listen(
     for (const end of ["finish", "close"]) response.once(end, () => running.delete(response));
     void answer(request, response);
   });
+  server.keepAliveTimeout = IDLE_FOR;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, resolve);

@@ -19,10 +19,20 @@ interface Sink {
 /** A reader who takes nothing for so long, in ms, is gone. */
 const LONGEST_STALL = 120_000;
 
-const writers = new WeakMap<ReadableStream, AsyncIterable<Part>>();
+interface Written {
+  parts: AsyncIterable<Part>;
+  /** The length that was promised. */
+  length?: number;
+}
 
-/** A body of these parts. A server that knows of `writeBody()` writes it without copies; others just read it. */
-export function writtenBody(parts: AsyncIterable<Part>): ReadableStream<Uint8Array> {
+const writers = new WeakMap<ReadableStream, Written>();
+
+/**
+ * A body of these parts.
+ * @param length what `content-length` says: what is missing in the end is filled up with blanks, as JSON may have.
+ * Without one each piece is framed, and copied for that.
+ A server that knows of `writeBody()` writes it without copies; others just read it. */
+export function writtenBody(parts: AsyncIterable<Part>, length?: number): ReadableStream<Uint8Array> {
   const room: { open?: () => void } = {};
   let gone = false;
   const body = new ReadableStream<Uint8Array>({
@@ -37,14 +47,17 @@ export function writtenBody(parts: AsyncIterable<Part>): ReadableStream<Uint8Arr
         },
       };
       room.open = () => {};
-      void writeParts(parts, sink).then(() => controller.close(), (error) => controller.error(error));
+      void writeParts({ parts, length }, sink).then(
+        () => controller.close(),
+        (error) => controller.error(error),
+      );
     },
     cancel() {
       gone = true;
       room.open?.();
     },
   }, { highWaterMark: 0 });
-  writers.set(body, parts);
+  writers.set(body, { parts, length });
   return body;
 }
 
@@ -63,16 +76,34 @@ export async function writeBody(body: ReadableStream<Uint8Array>, outgoing: Serv
   }
 }
 
-async function writeParts(parts: AsyncIterable<Part>, sink: Sink): Promise<void> {
+async function writeParts({ parts, length }: Written, sink: Sink): Promise<void> {
+  const counted = new Counted(sink);
   for await (const part of parts) {
-    if (typeof part === "string") await sink.write(part);
+    if (typeof part === "string") await counted.write(part);
     else if (part.media.stream) {
       const { stream } = part.media;
-      stream.tap(new SinkTap(sink, part.encoding));
+      stream.tap(new SinkTap(counted, part.encoding));
       await stream.run();
     } else {
-      await sink.write(part.encoding === "base64" ? await part.media.base64() : await part.media.bytes());
+      await counted.write(part.encoding === "base64" ? await part.media.base64() : await part.media.bytes());
     }
+  }
+  if (length === undefined) return;
+  if (counted.length > length) {
+    throw new Error(`a reply of ${counted.length} bytes was promised to have ${length}`);
+  }
+  if (counted.length < length) await sink.write(" ".repeat(length - counted.length));
+}
+
+class Counted implements Sink {
+  length = 0;
+
+  constructor(private readonly sink: Sink) {}
+
+  write(data: string | Uint8Array): Promise<void> {
+    const bytes = typeof data === "string" ? encoder.encode(data) : data;
+    this.length += bytes.length;
+    return this.sink.write(bytes);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Images in a folder of the local disk: each a plain file under its name, with `<name>.json` beside it. */
+import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { readImageFacts } from "../core/media.ts";
 import { linkOrCopy } from "./adopt_file.ts";
@@ -23,7 +24,7 @@ export interface LocalBlobs extends Blobs {
   link(from: string, name: string, sidecar: object): Promise<void>;
   /** Stores the image that the file at `path` holds, without copying it where that can be. @throws as `link()` does */
   adopt(path: string, name: string, sidecar: object): Promise<void>;
-  /** SHA-256 of an image in hex, made off the event loop; `undefined` where there is none. */
+  /** SHA-256 of an image in hex, made in small steps; `undefined` where there is none. */
   hash(name: string): Promise<string | undefined>;
   /**
    * Makes sure that an image outlives a power cut, with its sidecar.
@@ -63,8 +64,11 @@ export function createLocalBlobs(folder: string): LocalBlobs {
 
   async function hash(name: string): Promise<string | undefined> {
     if (!isBlobName(name)) return undefined;
-    const bytes = await unlessMissing(Deno.readFile(pathOf(name)));
-    return bytes && new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+    const body = await openFile(name);
+    if (!body) return undefined;
+    const hash = createHash("sha256");
+    for await (const chunk of body.readable) hash.update(chunk);
+    return hash.digest("hex");
   }
 
   async function file(name: string, sidecar: object, twin?: string): Promise<void> {

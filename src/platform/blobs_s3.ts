@@ -20,7 +20,7 @@ import { EXTENSIONS, type ImageType, readImageFacts } from "../core/media.ts";
 import { assertBlobName, isBlobName, oldSidecarName, sidecarName, typeByName } from "./blob_names.ts";
 import { measured } from "./measured.ts";
 import type { BlobRange, Blobs, BucketBlobs, BucketCheck, OpenBlob } from "./ports.ts";
-import { publicAddress, s3Address, type S3Settings } from "./s3_address.ts";
+import { objectKey, publicUrlOf, s3Address, type S3Settings } from "./s3_address.ts";
 import { createS3Client } from "./s3_client.ts";
 import { s3Failure, skewNote } from "./s3_failure.ts";
 
@@ -45,10 +45,10 @@ const CACHE = "public, max-age=31536000, immutable";
 /** Makes the store. Nothing is asked of the server yet. */
 export function createS3Blobs(settings: S3Settings, options: S3Options = {}): BucketBlobs {
   const { clock = systemClock } = options;
-  const { bucket: Bucket, prefix = "", publicUrl } = settings;
+  const { bucket: Bucket } = settings;
   const address = s3Address(settings);
   const client = createS3Client(settings, options.clockOffset);
-  const keyOf = (name: string) => prefix.replace(/^\/+/, "") + name;
+  const keyOf = (name: string) => objectKey(settings, name);
   const at = (name: string) => ({ Bucket, Key: keyOf(name) });
 
   /** Makes one call within its time. @throws S3Failure, or the caller's reason when it aborts */
@@ -237,7 +237,7 @@ export function createS3Blobs(settings: S3Settings, options: S3Options = {}): Bu
     list,
     presign,
     check,
-    publicUrl: (name) => publicUrl === undefined ? undefined : publicAddress(publicUrl, keyOf(name)),
+    publicUrl: (name) => publicUrlOf(settings, name),
     [Symbol.dispose]: () => client.destroy(),
   };
 }

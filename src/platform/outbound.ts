@@ -2,7 +2,7 @@
  * The one guard before every URL that a user or a provider's reply has named: it reaches public addresses and
  * what the operator has listed, follows redirects by hand, and gives up on what is too big or too slow.
  */
-import { Client, type Dispatcher } from "undici";
+import type { Client, Dispatcher } from "undici";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { Failed } from "../core/failure.ts";
 import { type Pieces, piecesOf } from "../core/buffers.ts";
@@ -143,6 +143,8 @@ export function createOutbound({
     const addresses = await unlessAborted(checkedAddresses(url, allowHosts(), resolve), limits.signal);
     if (isStopped) throw stopped();
     const dial = connect(addresses, limits.signal);
+    // Loaded when first needed: it takes some 15 MB, and many gateways never fetch a foreign address.
+    const { Client } = await import("undici");
     const client = new Client(url.origin, {
       connect: (target, done) =>
         dial(target, (...made) => {
@@ -206,9 +208,10 @@ export function createOutbound({
   }
 
   async function openImage(url: string, options: OpenOptions): Promise<ImageStream> {
-    const { body } = await open(url, options);
+    const { body, headers } = await open(url, options);
     const pieces = counted(piecesOf(body));
-    const stream = await ImageStream.open({ encoding: "bytes", pieces });
+    const most = Number(headers.get("content-length")) || undefined;
+    const stream = await ImageStream.open({ encoding: "bytes", pieces, most });
     if (!stream) {
       throw badUrl(`Cannot use what the URL gives: it is ${pieces.count === 0 ? "empty" : "not an image"}`);
     }

@@ -51,6 +51,20 @@ export function publicAddress(publicUrl: string, key: string): string {
   return `${publicUrl.replace(/\/+$/, "")}/${key.split("/").map(encodeURIComponent).join("/")}`;
 }
 
+/** The object of an image. */
+export function objectKey({ prefix = "" }: Pick<S3Settings, "prefix">, name: string): string {
+  return prefix.replace(/^\/+/, "") + name;
+}
+
+/** The address at which anybody can read an image; `undefined` where the bucket is not public. */
+export function publicUrlOf(
+  settings: Pick<S3Settings, "prefix" | "publicUrl">,
+  name: string,
+): string | undefined {
+  const { publicUrl } = settings;
+  return publicUrl === undefined ? undefined : publicAddress(publicUrl, objectKey(settings, name));
+}
+
 /** Takes off the bucket's label where a server is left: `minio` is not the bucket in `minio.example.com`. */
 function withoutBucket(host: string, bucket: string): string {
   const rest = host.startsWith(`${bucket}.`) ? host.slice(bucket.length + 1) : "";

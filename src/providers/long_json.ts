@@ -3,7 +3,7 @@
  * is handed out as it comes, and what stands around it is read as JSON when it has ended.
  */
 import { Failed } from "../core/failure.ts";
-import { joined } from "../core/image_stream.ts";
+import { asciiText, firstOfAscii, joined } from "../core/ascii.ts";
 import { Piece, type Pieces, piecesOf } from "../core/buffers.ts";
 
 /** A reply that was read to its end. */
@@ -15,6 +15,8 @@ export interface ShortReply {
 export interface LongReply {
   /** What came before the text, its opening quote included. */
   head: string;
+  /** How long the text and all that follows it is, in bytes, where the reply said so. */
+  most?: number;
   /** The text itself, without quotes and escapes. Fails where the reply breaks off in it. */
   pieces: Pieces;
   /** What follows the text, beginning with its closing quote; known once `pieces` has ended. */
@@ -22,7 +24,6 @@ export interface LongReply {
 }
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 /** Texts that are shorter are not worth the trouble. */
 const LONG = 64 * 1024;
@@ -45,7 +46,13 @@ export async function readLongJson(response: Response): Promise<ShortReply | Lon
       if (start.length > MAX_BYTES) throw endless();
       const found = findLong(start, scanned);
       if (found.opening !== undefined) {
-        return longReply(start.slice(0, found.opening + 1), start.slice(found.opening + 1), pieces);
+        const first = found.opening + 1;
+        return longReply(
+          start.slice(0, first),
+          seen.length === 1 ? piece.retain().part(first) : new Piece(start.slice(first)),
+          pieces,
+          lengthOf(response) && lengthOf(response)! - first,
+        );
       }
       scanned = found.scanned;
       if (seen.length === 1) start = start.slice();
@@ -60,35 +67,40 @@ export async function readLongJson(response: Response): Promise<ShortReply | Lon
 
 /** Looks for a text whose end is further away than `LONG`; `scanned` is where to go on looking. */
 function findLong(bytes: Uint8Array, from: number): { opening?: number; scanned: number } {
-  for (let at = from;;) {
-    const opening = bytes.indexOf(QUOTE, at);
+  const text = asciiText(bytes.subarray(from));
+  for (let at = 0;;) {
+    const opening = text.indexOf('"', at);
     if (opening < 0) return { scanned: bytes.length };
-    const closing = closingQuote(bytes, opening + 1);
-    if (closing < 0) {
-      return bytes.length - opening > LONG ? { opening, scanned: opening } : { scanned: opening };
-    }
-    if (closing - opening > LONG) return { opening, scanned: opening };
+    const scanned = from + opening;
+    const closing = closingQuote(text, opening + 1);
+    if ((closing < 0 ? text.length : closing) - opening > LONG) return { opening: scanned, scanned };
+    if (closing < 0) return { scanned };
     at = closing + 1;
   }
 }
 
-function closingQuote(bytes: Uint8Array, from: number): number {
+function closingQuote(text: string, from: number): number {
   for (let at = from;;) {
-    const quote = bytes.indexOf(QUOTE, at);
+    const quote = text.indexOf('"', at);
     if (quote < 0) return -1;
     let backslashes = 0;
-    while (quote - 1 - backslashes >= from && bytes[quote - 1 - backslashes] === BACKSLASH) backslashes++;
+    while (quote - 1 - backslashes >= from && text[quote - 1 - backslashes] === "\\") backslashes++;
     if (backslashes % 2 === 0) return quote;
     at = quote + 1;
   }
 }
 
-function longReply(head: Uint8Array, first: Uint8Array, source: Pieces): LongReply {
+/** Of a packed reply the length is that of the package. */
+function lengthOf({ headers }: Response): number | undefined {
+  return headers.has("content-encoding") ? undefined : Number(headers.get("content-length")) || undefined;
+}
+
+function longReply(head: Uint8Array, first: Piece, source: Pieces, most?: number): LongReply {
   const tail = Promise.withResolvers<string>();
   tail.promise.catch(() => {});
   const after: Uint8Array[] = [];
   const unescape = new Unescaper();
-  let waiting: Piece | undefined = new Piece(first);
+  let waiting: Piece | undefined = first;
   let ended = false;
 
   async function readTail(): Promise<void> {
@@ -109,6 +121,7 @@ function longReply(head: Uint8Array, first: Uint8Array, source: Pieces): LongRep
 
   return {
     head: textOf(head),
+    most,
     tail: tail.promise,
     pieces: {
       async next() {
@@ -125,6 +138,8 @@ function longReply(head: Uint8Array, first: Uint8Array, source: Pieces): LongRep
       },
       cancel(reason) {
         ended = true;
+        waiting?.release();
+        waiting = undefined;
         tail.reject(reason);
         source.cancel(reason);
       },
@@ -165,17 +180,26 @@ class Unescaper {
   /** The text of a piece; `end` are the bytes from the closing quote on. */
   next(piece: Piece): { text: Piece; end?: Uint8Array } {
     const { bytes } = piece;
-    if (this.#begun === "" && bytes.indexOf(BACKSLASH) < 0) {
-      const quote = bytes.indexOf(QUOTE);
-      return quote < 0 ? { text: piece } : { end: bytes.slice(quote), text: piece.part(0, quote) };
+    const special = this.#begun === "" ? firstOfAscii(bytes, ['"', "\\"]) : 0;
+    if (special < 0) return { text: piece };
+    if (this.#begun === "" && bytes[special] === QUOTE) {
+      return { end: bytes.slice(special), text: piece.part(0, special) };
     }
-    const whole = joined([encoder.encode(this.#begun), bytes]);
+    return this.#unescape(piece);
+  }
+
+  #unescape(piece: Piece): { text: Piece; end?: Uint8Array } {
+    const { bytes } = piece;
+    const whole = this.#begun + asciiText(bytes);
     piece.release();
     const quote = closingQuote(whole, 0);
-    const escaped = textOf(quote < 0 ? whole : whole.subarray(0, quote));
+    const escaped = quote < 0 ? whole : whole.slice(0, quote);
     this.#begun = quote < 0 ? /\\(?:u[\da-f]{0,3})?$/i.exec(escaped)?.[0] ?? "" : "";
     const text = unescaped(escaped.slice(0, escaped.length - this.#begun.length));
-    return { text: new Piece(encoder.encode(text)), end: quote < 0 ? undefined : whole.slice(quote) };
+    return {
+      text: new Piece(encoder.encode(text)),
+      end: quote < 0 ? undefined : encoder.encode(whole.slice(quote)),
+    };
   }
 }
 

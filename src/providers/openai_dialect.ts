@@ -155,7 +155,8 @@ export function readImages(call: Call, failures?: Provider["failures"]): ReadRep
     if (!/"b64_json"\s*:\s*"$/.test(reply.head)) {
       return readWhole(await wholeText(reply), status);
     }
-    const stream = await ImageStream.open({ encoding: "base64", pieces: withoutDataPrefix(reply.pieces) });
+    const { pieces, most } = reply;
+    const stream = await ImageStream.open({ encoding: "base64", pieces: withoutDataPrefix(pieces), most });
     if (!stream) return { images: [] };
     const rest = reply.tail.then((tail) => restOf(parseJson(reply.head + tail, status), call));
     rest.catch(() => {});

@@ -16,7 +16,7 @@ export interface HistoryFilter {
   client?: string;
   /** One HTTP status, or a range with both ends included. */
   status?: number | { from: number; to: number };
-  /** Only those that failed, whatever the status. */
+  /** Only those that failed, or only those that did not, whatever the status: a stream may fail after its 200. */
   failed?: boolean;
   /** In ms since the epoch, included. */
   from?: number;
@@ -147,7 +147,7 @@ function narrow(
   if (client !== undefined) all.push(eb("client", "=", client));
   if (typeof status === "number") all.push(eb("status", "=", status));
   // A literal, since the index holds these rows alone, and a parameter could be anything.
-  if (failed) all.push(eb("outcome", "<>", sql.lit("ok")));
+  if (failed !== undefined) all.push(eb("outcome", failed ? "<>" : "=", sql.lit("ok")));
   if (from !== undefined) all.push(eb("time", ">=", from));
   if (to !== undefined) all.push(eb("time", "<", to));
   if (after) all.push(beyond(eb, "<", after));

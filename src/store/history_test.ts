@@ -159,8 +159,33 @@ Deno.test("each filter finds what it names", async () => {
   assert.equal(await ids({ status: 503 }), "c");
   assert.equal(await ids({ status: { from: 400, to: 599 } }), "cb");
   assert.equal(await ids({ from: 20, to: 30 }), "b");
+  assert.equal(await ids({ failed: true }), "");
   assert.equal(await ids({ model: "flux", status: 200, q: "CAT" }), "a");
   assert.equal(await ids({ q: "" }), "cba");
+});
+
+Deno.test("the latest failures are found without walking the requests between them", async () => {
+  await using store = await open();
+  for (let i = 0; i < 1000; i++) {
+    store.history.record(request({ id: `r${i}`, time: i, outcome: i % 400 ? "ok" : "refused" }), []);
+  }
+  await store.history.flush();
+  const { data } = await store.history.list({ failed: true });
+  assert.deepEqual(data.map(({ id }) => id), ["r800", "r400", "r0"]);
+  assert.equal((await store.history.list({ failed: false, limit: 2 })).data[0]?.id, "r999");
+  const { rows } = await sql<{ detail: string }>`explain query plan
+    select * from requests where outcome <> 'ok' order by time desc, id desc limit 10`.execute(store.db);
+  assert.match(rows.map(({ detail }) => detail).join(), /USING INDEX requests_failed/);
+});
+
+Deno.test("the attempts of a page of requests come in order, by request", async () => {
+  await using store = await open();
+  store.history.record(request({ id: "a" }), [{ ...ATTEMPT, outcome: "overloaded" }, ATTEMPT]);
+  store.history.record(request({ id: "b" }), []);
+  await store.history.flush();
+  const attempts = await store.history.attemptsOf(["a", "b"]);
+  assert.deepEqual(attempts.get("a")?.map(({ outcome }) => outcome), ["overloaded", "ok"]);
+  assert.deepEqual(attempts.get("b"), []);
 });
 
 Deno.test("a search takes its text as it is: wildcards and quotes mean themselves", async () => {

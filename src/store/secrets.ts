@@ -2,6 +2,7 @@
  * Keeps provider keys unreadable at rest, and recognises keys without knowing them. All of it hangs on one
  * secret, SECRET_KEY: without it the stored keys are lost.
  */
+import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { writeAtomic } from "../platform/atomic_file.ts";
 
@@ -34,7 +35,7 @@ export async function createVault(secretKey: string): Promise<Vault> {
     salt: encode("imgrouter"),
     info: encode(purpose),
   });
-  const derive = (purpose: string, algorithm: AesKeyGenParams | HmacKeyGenParams, uses: KeyUsage[]) =>
+  const derive = (purpose: string, algorithm: AesKeyGenParams, uses: KeyUsage[]) =>
     crypto.subtle.deriveKey(
       parameters(purpose),
       root,
@@ -43,7 +44,7 @@ export async function createVault(secretKey: string): Promise<Vault> {
       uses,
     );
   const cipher = await derive("seal", { name: "AES-GCM", length: 256 }, ["encrypt", "decrypt"]);
-  const signer = await derive("fingerprint", { name: "HMAC", hash: "SHA-256", length: 256 }, ["sign"]);
+  const signer = new Uint8Array(await crypto.subtle.deriveBits(parameters("fingerprint"), root, 256));
 
   return {
     async seal(plain) {
@@ -62,9 +63,8 @@ export async function createVault(secretKey: string): Promise<Vault> {
       });
       return new TextDecoder().decode(plain);
     },
-    async fingerprint(text) {
-      return new Uint8Array(await crypto.subtle.sign("HMAC", signer, encode(text))).toHex();
-    },
+    // Asked for with every request, and node's is twenty times as fast as the Web's for so short a text.
+    fingerprint: (text) => Promise.resolve(createHmac("sha256", signer).update(text).digest("hex")),
     async derive(purpose) {
       return new Uint8Array(await crypto.subtle.deriveBits(parameters(`derive:${purpose}`), root, 256));
     },

@@ -30,6 +30,7 @@ export const KeySchema = z.object({
   lastError: z.string().optional(),
   enabled: z.boolean(),
   fixed: z.boolean().openapi({ description: "The environment gives it, so that it can't be changed here." }),
+  variable: z.string().optional().openapi({ description: "The variable that gives it." }),
   baseUrl: z.string().optional(),
   models: z.array(z.string()).openapi({ description: "The models it is for; empty = all." }),
   addedAt: Time.optional(),

@@ -2,7 +2,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { checkKeys } from "../../admin/key_checks.ts";
 import { importKeys } from "../../admin/key_import.ts";
-import { allKeys, countStates, listKeys, type StateCounts } from "../../admin/key_listing.ts";
+import { allKeys, countStates, type KeyView, listKeys, type StateCounts } from "../../admin/key_listing.ts";
+import { turn } from "../../store/chunks.ts";
 import type { Admin } from "./admin.ts";
 import { type ApiContext, badField, errors, json, jsonBody, listingOf, newApi, Paging } from "./api_app.ts";
 import { keyOptionsOf, keyPoolRoutes, noteKeys } from "./key_pool_routes.ts";
@@ -11,14 +12,38 @@ import { KeySchema, KeyState, providerNamed, tellKey } from "./key_shapes.ts";
 
 const tags = ["Admin: keys"];
 
+const Filter = z.object({
+  provider: z.string().max(100).optional(),
+  state: KeyState.optional(),
+  q: Paging.shape.q,
+});
+
 const list = createRoute({
   method: "get",
   path: "/keys",
   tags,
   summary: "Keys of all pools, a page at a time",
   description: "`q` finds a part of a name or preview, or a whole key.",
-  request: { query: Paging.extend({ provider: z.string().max(100).optional(), state: KeyState.optional() }) },
+  request: { query: Paging.extend(Filter.shape) },
   responses: { 200: json(listingOf(KeySchema), "One page."), ...errors(400, 401) },
+});
+
+const ids = createRoute({
+  method: "get",
+  path: "/keys/ids",
+  tags,
+  summary: "The ids of all keys that a filter finds, for what is done to many at once",
+  request: { query: Filter },
+  responses: {
+    200: json(
+      z.object({
+        ids: z.array(z.string()),
+        fixed: z.array(z.string()).openapi({ description: "Those among them that the environment gives." }),
+      }).openapi("KeyIds"),
+      "In the order of the listing.",
+    ),
+    ...errors(400, 401),
+  },
 });
 
 const Counts = z.object({
@@ -62,7 +87,13 @@ const importMany = createRoute({
   description:
     "One key a line, `provider:key`, `name,key`, CSV with or without a header, or an export of img-router, " +
     "new-api or gpt-load. With `dryRun` nothing is changed.",
-  request: jsonBody(z.object({ text: z.string(), dryRun: z.boolean().default(false) })),
+  request: jsonBody(z.object({
+    text: z.string(),
+    dryRun: z.boolean().default(false),
+    assign: z.record(z.string(), z.string().max(100)).default({}).openapi({
+      description: "Providers by the lines of keys that were told as unknown.",
+    }),
+  })),
   responses: {
     200: json(
       z.object({
@@ -94,13 +125,30 @@ const check = createRoute({
 /** The routes of keys, those of `/api/key-pool` among them. */
 export function keysRoutes(admin: Admin) {
   const options = keyOptionsOf(admin);
+  const ownerOf = (name: string | undefined) => name === undefined ? undefined : providerNamed(admin, name);
+  const variableOf = ({ fixed, provider }: KeyView) =>
+    fixed ? admin.settings.fixed.get(`providers.${provider}.apiKeys`) : undefined;
   return newApi()
     .route("/", keyPoolRoutes(admin))
     .openapi(list, async (c) => {
       const { provider, ...query } = c.req.valid("query");
-      const owner = provider === undefined ? undefined : providerNamed(admin, provider);
-      const { data, next } = await listKeys({ ...query, provider: owner }, options);
-      return c.json({ data: data.map(tellKey), next }, 200);
+      const { data, next } = await listKeys({ ...query, provider: ownerOf(provider) }, options);
+      return c.json({ data: data.map((key) => ({ ...tellKey(key), variable: variableOf(key) })), next }, 200);
+    })
+    .openapi(ids, async (c) => {
+      const { provider, ...query } = c.req.valid("query");
+      const found: string[] = [];
+      const fixed: string[] = [];
+      for (let after: string | undefined;;) {
+        const page = await listKeys({ ...query, after, limit: PAGE, provider: ownerOf(provider) }, options);
+        for (const key of page.data) {
+          found.push(key.id);
+          if (key.fixed) fixed.push(key.id);
+        }
+        after = page.next;
+        if (after === undefined) return c.json({ ids: found, fixed }, 200);
+        await turn();
+      }
     })
     .openapi(summary, (c) => {
       const total: StateCounts = { total: 0, ready: 0, resting: 0, disabled: 0, dead: 0 };
@@ -111,8 +159,17 @@ export function keysRoutes(admin: Admin) {
       return c.json({ data, total }, 200);
     })
     .openapi(importMany, async (c) => {
-      const { text, dryRun } = c.req.valid("json");
-      const report = await importKeys(text, { ...options, ...readingOf(admin), store: admin.keys, dryRun });
+      const { text, dryRun, assign } = c.req.valid("json");
+      const owners = new Map(
+        Object.entries(assign).map(([line, name]) => [Number(line), providerNamed(admin, name)]),
+      );
+      const report = await importKeys(text, {
+        ...options,
+        ...readingOf(admin),
+        store: admin.keys,
+        dryRun,
+        assign: (line) => owners.get(line),
+      });
       if (!dryRun && report.added.length > 0) {
         const providers = admin.providers.filter(({ name }) => report.counts[name]);
         const detail = Object.fromEntries(providers.map(({ name }) => [name, report.counts[name]!.added]));
@@ -135,6 +192,8 @@ export function keysRoutes(admin: Admin) {
     });
 }
 
+/** Keys that are read before others get a turn. */
+const PAGE = 1000;
 const STATES = ["total", "ready", "resting", "disabled", "dead"] as const;
 
 /** Results as lines of JSON, each as it is known. */

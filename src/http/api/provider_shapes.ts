@@ -97,6 +97,9 @@ export const ProviderSchema = z.object({
   tasks: z.object({ text: TaskSchema, edit: TaskSchema, blend: TaskSchema }),
   models: z.array(ModelSchema),
   hiddenModels: z.array(z.string()),
+  ownPrices: z.record(z.string(), z.number()).openapi({
+    description: "Prices that were set by hand, by model: US-dollars an image.",
+  }),
   keys: z.object({ total: z.int(), ready: z.int(), resting: z.int(), disabled: z.int(), dead: z.int() }),
   closed: ClosedSchema.optional(),
   fixed: z.array(z.object({ path: z.string(), variable: z.string() })).openapi({

@@ -97,7 +97,7 @@ export function requestsRoutes(admin: Admin) {
 }
 
 function statusFilter(status: string): Pick<HistoryFilter, "status" | "failed"> {
-  if (status === "ok") return { status: 200 };
+  if (status === "ok") return { failed: false };
   if (status === "failed") return { failed: true };
   const hundreds = Number(status[0]) * 100;
   return { status: status.endsWith("xx") ? { from: hundreds, to: hundreds + 99 } : Number(status) };

@@ -56,9 +56,16 @@ const tryOptimizer = createRoute({
   method: "post",
   path: "/tools/test-prompt-optimizer",
   tags,
-  summary: "Have a short sample translated by a text model",
-  description: "What is left out is as stored; the stored key is used at the stored address alone.",
-  request: jsonBody(Draft),
+  summary: "Have a prompt rewritten by a text model",
+  description: "What is left out is as stored, and a short sample is translated where there is no prompt; " +
+    "the stored key is used at the stored address alone.",
+  request: jsonBody(
+    Draft.extend({
+      prompt: z.string().min(1).max(20_000).optional(),
+      work: z.enum(["translate", "expand"]).optional(),
+      instruction: z.string().min(1).max(20_000).optional(),
+    }),
+  ),
   responses: {
     200: json(
       z.object({
@@ -164,7 +171,9 @@ export function toolsRoutes(admin: Admin) {
     .openapi(tryOptimizer, async (c) => {
       const options = { clock, settings: settings.current.promptOptimizer, signal: signalOf(c) };
       try {
-        const { answer, url, model, durationMs } = await testOptimizer(draftOf(c.req.valid("json")), options);
+        const { prompt, work, instruction, ...draft } = c.req.valid("json");
+        const trial = { ...draftOf(draft), prompt, work, instruction };
+        const { answer, url, model, durationMs } = await testOptimizer(trial, options);
         return c.json({ ok: true as const, message: answer, url, model, durationMs }, 200);
       } catch (error) {
         return c.json(told(error), 500);

@@ -132,10 +132,19 @@ export function jsonReply(body: string, headers: Record<string, string> = {}): R
   });
 }
 
-/** A JSON reply that is written while its images arrive. */
-export function writtenReply(parts: AsyncIterable<Part>, headers: Record<string, string>): Response {
-  return new Response(writtenBody(parts), {
-    headers: { "content-type": "application/json", "cache-control": "no-store, no-transform", ...headers },
+/** A JSON reply that is written while its images arrive. @param length in bytes, if it is known not to be exceeded */
+export function writtenReply(
+  parts: AsyncIterable<Part>,
+  headers: Record<string, string>,
+  length?: number,
+): Response {
+  return new Response(writtenBody(parts, length), {
+    headers: {
+      "content-type": "application/json",
+      "cache-control": "no-store, no-transform",
+      ...headers,
+      ...length !== undefined && { "content-length": String(length) },
+    },
   });
 }
 

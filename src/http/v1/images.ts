@@ -24,7 +24,14 @@ import {
   writtenReply,
 } from "./endpoint.ts";
 import { ImageFields, readFields, speaksOfBatches, wishesOf } from "./fields.ts";
-import { imagesBody, imagesParts, isLarge, type ResponseFormat, streamEvents } from "./images_reply.ts";
+import {
+  imagesBody,
+  imagesParts,
+  isLarge,
+  longest,
+  type ResponseFormat,
+  streamEvents,
+} from "./images_reply.ts";
 import { readInputs, toMedia } from "./inputs.ts";
 
 /** The image endpoints by their last part. */
@@ -88,7 +95,8 @@ export async function handleImages(c: EdgeContext, edge: Edge, endpoint: Endpoin
   }
   const result = await run(c, edge, prepared, { wantsBytes, mayStream: true });
   if (wantsBytes && isLarge(result)) {
-    return writtenReply(imagesParts(result, format, linkTo(c, edge), created), resultHeaders(result));
+    const parts = imagesParts(result, format, linkTo(c, edge), created);
+    return writtenReply(parts, resultHeaders(result), longest(result));
   }
   return jsonReply(await imagesBody(result, format, linkTo(c, edge), created), resultHeaders(result));
 }

@@ -28,6 +28,17 @@ export function isLarge({ pictures, arrived }: Result): boolean {
   return arrived !== undefined || pictures.some(({ media }) => (media.size ?? 0) > LARGE);
 }
 
+/** Room for all that is written around one image, what its provider may tell of it aside. */
+const AROUND = 2048;
+
+/** How long a reply can be with the one image that is still arriving; nothing where that is not known. */
+export function longest({ pictures: [picture], arrived }: Result): number | undefined {
+  const image = picture?.media.stream?.mostBase64;
+  // A rewritten prompt that comes after the image is in its provider's reply as well, and so in that length.
+  if (!arrived || image === undefined) return undefined;
+  return image + AROUND + JSON.stringify(picture?.revisedPrompt ?? "").length * 3;
+}
+
 /** The JSON of a reply. `created` in seconds since the epoch. */
 export async function imagesBody(
   result: Result,

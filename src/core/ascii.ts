@@ -1,0 +1,34 @@
+/**
+ * Text in bytes. Strings are searched and decoded many times faster than typed arrays are, and short ones are
+ * gone again before they cost the garbage collector anything: so bytes are looked at through a small window.
+ */
+import { Buffer } from "node:buffer";
+
+/** Longest piece that is turned into a string at a time, in bytes. */
+export const WINDOW_BYTES = 64 * 1024;
+
+/** ASCII as a string; other bytes become the characters of Latin-1. */
+export function asciiText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+}
+
+/** Where the first of these characters is, or -1. */
+export function firstOfAscii(bytes: Uint8Array, characters: readonly string[]): number {
+  for (let at = 0; at < bytes.length; at += WINDOW_BYTES) {
+    const text = asciiText(bytes.subarray(at, at + WINDOW_BYTES));
+    const found = characters.map((character) => text.indexOf(character)).filter((index) => index >= 0);
+    if (found.length > 0) return at + Math.min(...found);
+  }
+  return -1;
+}
+
+/** All parts one after the other, copied. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

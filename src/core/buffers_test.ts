@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { noise, taken } from "../testing/pieces.ts";
+import { joined } from "./ascii.ts";
+import { Buffers, buffers, Piece, type Pieces, piecesOf } from "./buffers.ts";
+
+async function all(pieces: Pieces): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for (let piece = await pieces.next(); piece; piece = await pieces.next()) parts.push(taken(piece));
+  return joined(parts);
+}
+
+Deno.test("a buffer that was given back is lent again", () => {
+  const pool = new Buffers({ budget: 1000, large: 100, small: 10, spare: 2 });
+  const first = pool.take();
+  assert.equal(first.byteLength, 100);
+  pool.give(first);
+  assert.equal(pool.take(), first);
+  assert.equal(pool.lent, 100);
+});
+
+Deno.test("beyond the budget buffers are small, and large again once others are back", () => {
+  const pool = new Buffers({ budget: 200, large: 100, small: 10, spare: 2 });
+  const taken = [pool.take(), pool.take(), pool.take()];
+  assert.deepEqual(taken.map(({ byteLength }) => byteLength), [100, 100, 10]);
+  assert.equal(pool.lent, 210);
+  for (const buffer of taken) pool.give(buffer);
+  assert.equal(pool.lent, 0);
+  assert.equal(pool.take().byteLength, 100);
+});
+
+Deno.test("no more buffers are kept than are worth it", () => {
+  const pool = new Buffers({ budget: 1000, large: 100, small: 10, spare: 1 });
+  const [one, two] = [pool.take(), pool.take()];
+  pool.give(one);
+  pool.give(two);
+  assert.equal(pool.take(), one);
+  assert.notEqual(pool.take(), two);
+});
+
+Deno.test("a piece is given back after its last use, and not before", () => {
+  const piece = Piece.lent(new Uint8Array(buffers.take()));
+  const { lent } = buffers;
+  const part = piece.retain().part(3, 5);
+  assert.equal(part.bytes.length, 2);
+  piece.release();
+  assert.equal(buffers.lent, lent);
+  part.release();
+  assert.equal(buffers.lent, 0);
+});
+
+Deno.test("a piece that is small beside its buffer does not hold it", () => {
+  const target = new Uint8Array(buffers.take());
+  target.set([1, 2, 3]);
+  const piece = Piece.lent(target.subarray(0, 3));
+  assert.equal(buffers.lent, 0);
+  new Uint8Array(buffers.take()).fill(9);
+  assert.deepEqual([...piece.bytes], [1, 2, 3]);
+  piece.release();
+  buffers.forget(buffers.lent);
+});
+
+for (const type of ["bytes", undefined] as const) {
+  const what = type ?? "chunks";
+
+  Deno.test(`a body of ${what} comes whole, and all of its memory is given back`, async () => {
+    const bytes = noise(900_000);
+    let at = 0;
+    const body = new ReadableStream<Uint8Array>({
+      type: type as undefined,
+      pull(controller) {
+        if (at >= bytes.length) controller.close();
+        else controller.enqueue(bytes.slice(at, at += 70_001));
+        // A read that waits for the end of bytes has to be answered too.
+        if (at >= bytes.length && type) {
+          (controller as { byobRequest?: ReadableStreamBYOBRequest }).byobRequest?.respond(0);
+        }
+      },
+    });
+    assert.deepEqual(await all(piecesOf(body)), bytes);
+    assert.equal(buffers.lent, 0);
+  });
+
+  Deno.test(`a body of ${what} that fails keeps nothing that was lent`, async () => {
+    const body = new ReadableStream<Uint8Array>({
+      type: type as undefined,
+      pull(controller) {
+        controller.error(new Error("broken off"));
+      },
+    });
+    await assert.rejects(all(piecesOf(body)), /broken off/);
+    assert.equal(buffers.lent, 0);
+  });
+
+  Deno.test(`a body of ${what} that is given up while it is waited for keeps nothing that was lent`, async () => {
+    const heard = Promise.withResolvers<unknown>();
+    const body = new ReadableStream<Uint8Array>({ type: type as undefined, cancel: heard.resolve });
+    const pieces = piecesOf(body);
+    const next = pieces.next();
+    pieces.cancel("enough");
+    assert.equal(await heard.promise, "enough");
+    assert.equal(await next, undefined);
+    assert.equal(buffers.lent, 0);
+  });
+}
+
+Deno.test("a body that somebody else reads is refused", () => {
+  const body = new ReadableStream<Uint8Array>();
+  body.getReader();
+  assert.throws(() => piecesOf(body), TypeError);
+});
