@@ -515,10 +515,9 @@ export async function createApp(
     report("prune the statistics"),
   );
 
-  const settled = async () => {
+  const served = async () => {
     await gateway.settled();
     await pictures.settled();
-    await filing.settled();
   };
   const resources = undo.move();
   return {
@@ -536,12 +535,16 @@ export async function createApp(
       stopping = true;
       streams.abort();
     },
-    settled,
+    settled: async () => {
+      await served();
+      await filing.settled();
+    },
     [Symbol.asyncDispose]: async () => {
       stopping = true;
       streams.abort();
       background.abort();
-      await settled();
+      // What is not filed yet is so after the next start.
+      await served();
       await resources.disposeAsync();
     },
   };
@@ -624,7 +627,7 @@ function clientFinder(options: {
     const hash = await vault.fingerprint(key);
     const name = (await givenClients()).get(hash);
     if (name !== undefined) return { client: { name, models: [], providers: [] } };
-    const stored = await clients.findByHash(hash);
+    const stored = await clients.findByKey(key);
     if (!stored) return undefined;
     await options.load(stored.id);
     return { client: clientOf(stored), refusal: refusalOf(stored, clock.now()) };

@@ -37,6 +37,8 @@ export interface ImportOptions extends ReadingOptions {
   baseUrl: (provider: Provider) => string | undefined;
   /** Whether to leave everything as it is, and only tell. */
   dryRun: boolean;
+  /** Whose key a line holds, where nothing in the text tells. */
+  assign?: (line: number) => Provider | undefined;
 }
 
 /** Imports a text, or tells what that would do. No secret is in what it gives. */
@@ -45,7 +47,8 @@ export async function importKeys(text: string, options: ImportOptions): Promise<
   const unknown: ImportReport["unknown"] = [];
   const names = namer(options.pools);
   for await (const batch of readKeys(text, options)) {
-    for (const read of batch) {
+    for (const found of batch) {
+      const read = { ...found, provider: found.provider ?? options.assign?.(found.line) };
       const { line, key, provider } = read;
       if (provider?.keyless || !provider || !isSendable(key)) {
         unknown.push({ line, preview: maskOf(key), reason: reasonOf(read) });

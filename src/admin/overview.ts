@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Provider } from "../core/provider.ts";
-import type { Pools } from "../gateway/pools.ts";
+import { keylessId, type Pools } from "../gateway/pools.ts";
 import type { Health } from "../routing/health.ts";
 import type { PoolKey, Rest } from "../routing/key_pool.ts";
 import type { History } from "../store/history.ts";
@@ -38,6 +38,8 @@ export interface ProviderState {
   provider: string;
   state: "ok" | "resting" | "no keys" | "off";
   keys: { total: number; disabled: number; resting: number };
+  /** Whether one of them stands for asking without a key. */
+  keyless: boolean;
   reason?: string;
   /** When the first key comes back, in ms since the epoch. */
   backAt?: number;
@@ -134,7 +136,7 @@ export async function costOf(stats: Stats, now: number): Promise<Cost> {
 }
 
 function stateOf(
-  { name }: Provider,
+  provider: Provider,
   isEnabled: boolean,
   keys: readonly PoolKey[],
   now: number,
@@ -149,14 +151,19 @@ function stateOf(
       if (!first || rest.until < first.until) first = rest;
     }
   }
-  const counts = { total: keys.length, disabled, resting };
   const usable = keys.length - disabled;
-  if (!isEnabled) return { provider: name, state: "off", keys: counts };
-  if (usable === 0) return { provider: name, state: "no keys", keys: counts };
+  const none = keylessId(provider);
+  const about = {
+    provider: provider.name,
+    keys: { total: keys.length, disabled, resting },
+    keyless: keys.some(({ id }) => id === none),
+  };
+  if (!isEnabled) return { ...about, state: "off" };
+  if (usable === 0) return { ...about, state: "no keys" };
   if (first && resting === usable) {
-    return { provider: name, state: "resting", keys: counts, reason: first.reason, backAt: first.until };
+    return { ...about, state: "resting", reason: first.reason, backAt: first.until };
   }
-  return { provider: name, state: "ok", keys: counts };
+  return { ...about, state: "ok" };
 }
 
 /** How many keys of each provider are in which state. */

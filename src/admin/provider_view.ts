@@ -65,6 +65,8 @@ export interface ProviderView {
   models: ModelView[];
   /** Ids of models that were hidden by hand. */
   hiddenModels: string[];
+  /** Prices that were set by hand, by model: US-dollars an image. */
+  ownPrices: Record<string, number>;
   keys: { total: number; ready: number; resting: number; disabled: number; dead: number };
   /** Set where every route that was tried lately is left alone. */
   closed?: Closed;
@@ -114,6 +116,11 @@ export function viewProvider(provider: Provider, options: ProviderViewOptions): 
     tasks: { text: block("generate"), edit: block("edit"), blend: block("blend") },
     models,
     hiddenModels: Object.entries(settings.models).filter(([, { hidden }]) => hidden).map(([id]) => id),
+    ownPrices: Object.fromEntries(
+      Object.entries(settings.models).flatMap(([id, { usdPerImage }]) =>
+        usdPerImage === undefined ? [] : [[id, usdPerImage]]
+      ),
+    ),
     keys,
     closed,
   };

@@ -12,6 +12,11 @@ export function asciiText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
+/** The bytes of such a string. */
+export function asciiBytes(text: string): Uint8Array {
+  return Buffer.from(text, "latin1");
+}
+
 /** Where the first of these characters is, or -1. */
 export function firstOfAscii(bytes: Uint8Array, characters: readonly string[]): number {
   for (let at = 0; at < bytes.length; at += WINDOW_BYTES) {

@@ -3,6 +3,7 @@ import { asciiText, WINDOW_BYTES } from "./ascii.ts";
 import { buffers, Piece } from "./buffers.ts";
 
 const PARTIAL = { lastChunkHandling: "stop-before-partial" } as const;
+/** Blanks, as base64 knows them. */
 const BLANKS = /[\t\n\f\r ]+/g;
 /** A buffer with less room than that, in bytes, counts as full. */
 const LEAST_ROOM = 3 * 1024;
@@ -12,10 +13,13 @@ export class Base64Decoder {
   /** Less than a group of four. */
   #rest = "";
   #isPadded = false;
+  /** Whether there were blanks in the last piece of text. */
+  hadBlanks = false;
 
   /** @throws SyntaxError for what is not base64 */
   push(text: Uint8Array): Piece[] {
     const parts: Piece[] = [];
+    this.hadBlanks = false;
     let target: Uint8Array<ArrayBuffer> | undefined;
     let filled = 0;
     const finish = () => {
@@ -36,6 +40,7 @@ export class Base64Decoder {
         if (this.#isPadded && whole.trim() !== "") throw new SyntaxError("base64 goes on after its padding");
         const { read, written } = target.subarray(filled).setFromBase64(whole, PARTIAL);
         this.#rest = read === whole.length ? "" : whole.slice(read).replace(BLANKS, "");
+        this.hadBlanks ||= whole.length - this.#rest.length !== Math.ceil(written / 3) * 4;
         this.#isPadded ||= written % 3 > 0;
         filled += written;
       }
@@ -54,6 +59,13 @@ export class Base64Decoder {
     this.#rest = "";
     return last.length > 0 ? new Piece(last) : undefined;
   }
+}
+
+/** The same text without any blanks. The piece is released. */
+export function withoutBlanks(piece: Piece): Piece {
+  const text = asciiText(piece.bytes).replace(BLANKS, "");
+  piece.release();
+  return new Piece(ascii.encode(text));
 }
 
 /** Bytes to base64 text, as ASCII. */

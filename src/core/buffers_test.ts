@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { noise, taken } from "../testing/pieces.ts";
+import { bodyOf, cutInto, noise, taken } from "../testing/pieces.ts";
 import { joined } from "./ascii.ts";
 import { Buffers, buffers, Piece, type Pieces, piecesOf } from "./buffers.ts";
 
@@ -59,49 +59,56 @@ Deno.test("a piece that is small beside its buffer does not hold it", () => {
   buffers.forget(buffers.lent);
 });
 
-for (const type of ["bytes", undefined] as const) {
-  const what = type ?? "chunks";
+/** A body that is not one of bytes, as writers of streams make them. */
+function chunksOf(
+  parts: readonly Uint8Array[],
+  { failure, onCancel }: Parameters<typeof bodyOf>[1] = {},
+): ReadableStream<Uint8Array> {
+  const rest = [...parts];
+  return new ReadableStream({
+    pull(controller) {
+      const part = rest.shift();
+      if (part) controller.enqueue(part);
+      else if (failure) controller.error(failure);
+      else controller.close();
+    },
+    cancel: onCancel,
+  });
+}
 
+for (const [what, body] of [["bytes", bodyOf], ["chunks", chunksOf]] as const) {
   Deno.test(`a body of ${what} comes whole, and all of its memory is given back`, async () => {
     const bytes = noise(900_000);
-    let at = 0;
-    const body = new ReadableStream<Uint8Array>({
-      type: type as undefined,
-      pull(controller) {
-        if (at >= bytes.length) controller.close();
-        else controller.enqueue(bytes.slice(at, at += 70_001));
-        // A read that waits for the end of bytes has to be answered too.
-        if (at >= bytes.length && type) {
-          (controller as { byobRequest?: ReadableStreamBYOBRequest }).byobRequest?.respond(0);
-        }
-      },
-    });
-    assert.deepEqual(await all(piecesOf(body)), bytes);
+    assert.deepEqual(await all(piecesOf(body(cutInto(bytes, [70_001, 300_000, 1])))), bytes);
     assert.equal(buffers.lent, 0);
   });
 
   Deno.test(`a body of ${what} that fails keeps nothing that was lent`, async () => {
-    const body = new ReadableStream<Uint8Array>({
-      type: type as undefined,
-      pull(controller) {
-        controller.error(new Error("broken off"));
-      },
-    });
-    await assert.rejects(all(piecesOf(body)), /broken off/);
+    const broken = piecesOf(body([noise(100_000)], { failure: new Error("broken off") }));
+    await assert.rejects(all(broken), /broken off/);
     assert.equal(buffers.lent, 0);
   });
 
-  Deno.test(`a body of ${what} that is given up while it is waited for keeps nothing that was lent`, async () => {
+  Deno.test(`a body of ${what} that is given up keeps nothing that was lent`, async () => {
     const heard = Promise.withResolvers<unknown>();
-    const body = new ReadableStream<Uint8Array>({ type: type as undefined, cancel: heard.resolve });
-    const pieces = piecesOf(body);
-    const next = pieces.next();
+    const pieces = piecesOf(body([noise(100_000), noise(100_000)], { onCancel: heard.resolve }));
+    (await pieces.next())!.release();
     pieces.cancel("enough");
     assert.equal(await heard.promise, "enough");
-    assert.equal(await next, undefined);
+    assert.equal(await pieces.next(), undefined);
     assert.equal(buffers.lent, 0);
   });
 }
+
+Deno.test("a body that is given up while it is waited for keeps nothing that was lent", async () => {
+  const heard = Promise.withResolvers<unknown>();
+  const pieces = piecesOf(new ReadableStream({ type: "bytes", cancel: heard.resolve }));
+  const next = pieces.next();
+  pieces.cancel("enough");
+  assert.equal(await heard.promise, "enough");
+  assert.equal(await next, undefined);
+  assert.equal(buffers.lent, 0);
+});
 
 Deno.test("a body that somebody else reads is refused", () => {
   const body = new ReadableStream<Uint8Array>();

@@ -4,7 +4,7 @@
  */
 import { joined } from "./ascii.ts";
 import { Failed } from "./failure.ts";
-import { Base64Decoder, Base64Encoder } from "./base64.ts";
+import { Base64Decoder, Base64Encoder, withoutBlanks } from "./base64.ts";
 import { Piece, type Pieces } from "./buffers.ts";
 import { HEADER_BYTES, type ImageFacts, readImageFacts } from "./image_facts.ts";
 
@@ -134,8 +134,8 @@ export class ImageStream {
 
   async #run(): Promise<void> {
     const { source } = this;
-    const convert = converter(source.encoding);
-    const window: Promise<void>[] = [];
+    const convert = source.encoding === "base64" ? new Base64Decoder() : new Base64Encoder();
+    const window: Promise<unknown>[] = [];
     try {
       for (;;) {
         const piece = this.#head.shift() ?? await this.#next();
@@ -146,8 +146,7 @@ export class ImageStream {
         if (this.#taps.size === 0) throw nobody();
       }
       await Promise.all(window);
-      const last = convert.end();
-      if (last) await this.#hand(last, undefined);
+      await this.#handLast(convert);
     } catch (thrown) {
       const error = this.explain(thrown);
       source.pieces.cancel(error);
@@ -164,26 +163,46 @@ export class ImageStream {
     return await this.source.pieces.next();
   }
 
-  /** Hands a piece to all taps, each in its form. @throws SyntaxError where it can't be decoded */
-  #hand(piece: Piece, convert: Converter | undefined): Promise<void> {
-    let converted: Piece[] | undefined;
-    const writes: (Promise<void> | void)[] = [];
-    const { encoding } = this.source;
-    try {
-      for (const tap of this.#taps) {
-        if (!convert) {
-          if (tap.encoding !== encoding) writes.push(this.#write(tap, piece.retain()));
-        } else if (tap.encoding === encoding) writes.push(this.#write(tap, piece.retain()));
-        else {
-          converted ??= convert.push(piece.bytes);
-          for (const part of converted) writes.push(this.#write(tap, part.retain()));
-        }
-      }
-    } finally {
-      piece.release();
-      converted?.forEach((part) => part.release());
+  /** Hands a piece to all taps, each in its form. @throws SyntaxError for what is not base64 */
+  #hand(piece: Piece, convert: Base64Decoder | Base64Encoder): Promise<unknown> {
+    if (convert instanceof Base64Encoder) {
+      const texts = this.#isWanted("base64") ? convert.push(piece.bytes) : [];
+      return Promise.all([this.#give(piece, "bytes"), ...texts.map((text) => this.#give(text, "base64"))]);
     }
-    return Promise.all(writes).then(() => {});
+    let parts: Piece[];
+    try {
+      // Even where nobody wants the bytes: readers put the text between quotes as it is.
+      parts = convert.push(piece.bytes);
+    } catch (error) {
+      piece.release();
+      throw error;
+    }
+    const text = convert.hadBlanks ? withoutBlanks(piece) : piece;
+    return Promise.all([this.#give(text, "base64"), ...parts.map((part) => this.#give(part, "bytes"))]);
+  }
+
+  /** Hands out what was left over. @throws SyntaxError where base64 ends in the middle of a byte */
+  async #handLast(convert: Base64Decoder | Base64Encoder): Promise<void> {
+    const last = convert.end();
+    if (!last) return;
+    if (convert instanceof Base64Encoder) return void await this.#give(last, "base64");
+    // Not everybody reads base64 that lacks its padding.
+    const padding = new Piece(new TextEncoder().encode("=".repeat(3 - last.bytes.length)));
+    await Promise.all([this.#give(padding, "base64"), this.#give(last, "bytes")]);
+  }
+
+  #isWanted(encoding: Encoding): boolean {
+    return [...this.#taps].some((tap) => tap.encoding === encoding);
+  }
+
+  /** Gives a piece to all who want this form. */
+  #give(piece: Piece, encoding: Encoding): Promise<unknown> {
+    const writes: (Promise<void> | void)[] = [];
+    for (const tap of this.#taps) {
+      if (tap.encoding === encoding) writes.push(this.#write(tap, piece.retain()));
+    }
+    piece.release();
+    return Promise.all(writes);
   }
 
   #write(tap: Tap, piece: Piece): Promise<void> | void {
@@ -195,18 +214,8 @@ export class ImageStream {
   }
 }
 
-interface Converter {
-  push(bytes: Uint8Array): Piece[];
-  /** What was left over. */
-  end(): Piece | undefined;
-}
-
 function nobody(): Failed {
   return new Failed({ kind: "cancelled", message: "nobody wants the image any more" });
-}
-
-function converter(encoding: Encoding): Converter {
-  return encoding === "base64" ? new Base64Decoder() : new Base64Encoder();
 }
 
 /** Most images tell what they are in so many bytes of what is sent. */

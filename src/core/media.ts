@@ -113,6 +113,11 @@ export class Media {
   async #load(signal?: AbortSignal): Promise<Uint8Array> {
     if ("url" in this.source) return await (await this.open(signal)).bytes();
     if ("stream" in this.source) return await this.source.stream.bytes();
-    return Uint8Array.fromBase64(this.#base64!);
+    const text = this.#base64!;
+    const bytes = Uint8Array.fromBase64(text);
+    // Not everybody reads base64 that is broken into lines or lacks its padding.
+    const isPadded = bytes.length % 3 === 0 || text.endsWith("=");
+    if (!isPadded || text.length !== Math.ceil(bytes.length / 3) * 4) this.#base64 = bytes.toBase64();
+    return bytes;
   }
 }

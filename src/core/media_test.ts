@@ -58,6 +58,20 @@ Deno.test("base64 and bytes turn into one another", async () => {
   assert.equal(await Media.fromBytes(bytes).dataUrl(), `data:image/png;base64,${bytes.toBase64()}`);
 });
 
+Deno.test("base64 with blanks in it, or without its padding, goes on as it should be", async () => {
+  const bytes = await picture();
+  for (const length of [bytes.length - 2, bytes.length - 1, bytes.length]) {
+    const part = bytes.subarray(0, length);
+    const text = part.toBase64();
+    const bare = part.toBase64({ omitPadding: true });
+    for (const odd of [bare, bare.replace(/.{76}/g, "$&\n"), bare.padEnd(text.length, "\n"), ` ${text}`]) {
+      const media = Media.fromBase64(odd);
+      await media.bytes();
+      assert.equal(await media.base64(), text);
+    }
+  }
+});
+
 Deno.test("text that is not base64 is told when its bytes are wanted, not before", async () => {
   const media = Media.fromBase64("not base64!");
   await assert.rejects(media.bytes(), SyntaxError);

@@ -20,6 +20,8 @@ export interface Shot extends MadeImage {
   facts?: ImageFacts;
   /** Where it is being written to, or was, ahead of its name. */
   spool?: Spool;
+  /** The image as its provider named it, where that is an address which is of use without being read. */
+  unread?: MadeImage;
 }
 
 /** What is known once an image that was handed on early has arrived. */
@@ -104,6 +106,10 @@ export async function attempt(
     const made = await step.operation(request, call);
     signal.throwIfAborted();
     const shots = await look(made.images, request, options, signal);
+    if (signal.aborted) {
+      for (const { media } of shots) media.stream?.cancel(signal.reason);
+      throw signal.reason;
+    }
     const costOf = (images: readonly Shot[], { usage, costUsd }: Pick<Made, "usage" | "costUsd">) => {
       const sizes = images.flatMap((shot) => shot.facts ?? []);
       return costUsd ?? priceOf(model, { count: images.length, request, usage, sizes });
@@ -111,11 +117,13 @@ export async function attempt(
     const arriving = shots.flatMap(({ media, spool }) =>
       media.stream ? [{ stream: media.stream, spool }] : []
     );
-    if (arriving.length === 0) return { ok: true, shots, usage: made.usage, costUsd: costOf(shots, made) };
     for (const { stream, spool } of arriving) {
-      if (spool) stream.tap(spool);
       stream.waiting = () => leash.waiting();
       signal.addEventListener("abort", () => stream.cancel(signal.reason), { once: true });
+      if (!spool) continue;
+      stream.tap(spool);
+      // A client who leaves before the reply has begun leaves nobody else to read it.
+      options.signal.addEventListener("abort", () => void stream.run().catch(() => {}), { once: true });
     }
     // From here on it is paid for: the caller's leaving ends it only where nobody else wants it.
     if (arriving.some(({ spool }) => spool)) leash.forgetClient();
@@ -123,28 +131,51 @@ export async function attempt(
     const arrived = (async () => {
       using _kept = kept;
       try {
-        await Promise.all(arriving.map(({ stream }) => stream.arrived));
+        const whole = await arrivedOf(shots, options, signal);
         const rest = await made.rest?.catch(() => undefined);
-        const more = await look(rest?.images ?? [], request, { ...options, mayStream: false }, signal, 0);
+        // What came besides must not cost what was asked for.
+        const more = await look(rest?.images ?? [], request, { ...options, mayStream: false }, signal, 0)
+          .catch(() => []);
         const usage = rest?.usage ?? made.usage;
-        const costUsd = costOf([...shots, ...more], { usage, costUsd: rest?.costUsd ?? made.costUsd });
-        return { shots: more, first: rest?.first, usage, costUsd };
+        const costUsd = costOf([...whole, ...more], { usage, costUsd: rest?.costUsd ?? made.costUsd });
+        return { whole, shots: more, first: rest?.first, usage, costUsd };
       } catch (thrown) {
         throw new Failed(toFailure(thrown, options.signal, leash.limit), thrown);
       }
     })();
     arrived.catch(() => {});
     // The reply reads its one image by itself; those that came besides are for the store.
-    for (const { stream } of arriving.slice(options.results === "needed" ? 1 : 0)) {
-      stream.run().catch(() => {});
+    const isRead = options.results === "needed" ? shots[0]?.media.stream : undefined;
+    for (const { stream } of arriving) {
+      if (stream !== isRead) stream.run().catch(() => {});
     }
-    if (options.results === "needed") return { ok: true, shots, costUsd: costOf(shots, made), arrived };
-    const { shots: more, first: told, usage, costUsd } = await arrived;
-    const [first, ...others] = shots;
+    if (isRead) return { ok: true, shots, costUsd: costOf(shots, made), arrived };
+    const { whole: [first, ...others], shots: more, first: told, usage, costUsd } = await arrived;
     return { ok: true, shots: [{ ...first!, ...told }, ...others, ...more], usage, costUsd };
   } catch (thrown) {
     return { ok: false, failure: toFailure(thrown, options.signal, leash.limit) };
   }
+}
+
+/**
+ * The images, once they have arrived. One that broke off stays unread at its address, where that is of use.
+ * @throws why it broke off, where nothing is left or it was being passed on
+ */
+async function arrivedOf(
+  shots: Shot[],
+  { results }: AttemptOptions,
+  signal: AbortSignal,
+): Promise<Shot[]> {
+  const endings = await Promise.allSettled(shots.map(({ media }) => media.stream?.arrived));
+  const broken = endings.find((ending) => ending.status === "rejected");
+  if (!broken) return shots;
+  const left = shots.flatMap((shot, index) => {
+    if (endings[index]!.status === "fulfilled") return shot;
+    return results === "wanted" && !signal.aborted ? shot.unread ?? [] : [];
+  });
+  const isLost = results === "needed" ? endings[0]!.status === "rejected" : left.length === 0;
+  if (isLost) throw broken.reason;
+  return left;
 }
 
 /**
@@ -204,5 +235,5 @@ async function receive(
   const media = Media.fromStream(stream);
   const { facts } = stream;
   if (fitOutput.isNeeded(facts, request)) return { ...image, ...await fitOutput({ media, facts }, request) };
-  return { ...image, media, facts, spool: spool?.() };
+  return { ...image, media, facts, spool: spool?.(), unread: image.media.url ? image : undefined };
 }

@@ -59,6 +59,8 @@ const AGAIN_AFTER = { first: 5_000, most: 10 * 60_000 };
 const MAX_TRIES = 20;
 const MAX_UNWRITTEN = 256 * 1024 * 1024;
 const ROWS_AT_ONCE = 200;
+/** In ms. */
+const NOTE_AFTER = 50;
 
 /** Keeps pictures. */
 export class Pictures {
@@ -66,6 +68,7 @@ export class Pictures {
   #work = new Set<Promise<void>>();
   #rows: PictureRecord[] = [];
   #noting: Promise<void> = Promise.resolve();
+  #hurry = new AbortController();
   readonly #closing = new AbortController();
   readonly #room = new Room(MAX_UNWRITTEN);
 
@@ -130,6 +133,8 @@ export class Pictures {
   /** Resolves when all that was begun is written and noted, or has failed for the first time. */
   async settled(): Promise<void> {
     await Promise.all(this.#work);
+    this.#hurry.abort();
+    this.#hurry = new AbortController();
     await this.#noting;
   }
 
@@ -203,7 +208,13 @@ export class Pictures {
   /** Notes a picture in the index, together with those that come while the ones before are being noted. */
   #note(record: PictureRecord): void {
     this.#rows.push({ ...record, uploadWanted: this.options.shelf()?.uploadWanted ?? false });
-    if (this.#rows.length === 1) this.#noting = this.#noting.then(() => this.#noteAll());
+    if (this.#rows.length === 1) this.#noting = this.#noting.then(() => this.#noteSoon());
+  }
+
+  /** One statement for all pictures of a moment costs hardly more than one for each. */
+  async #noteSoon(): Promise<void> {
+    await this.options.clock.sleep(NOTE_AFTER, this.#hurry.signal).catch(() => {});
+    await this.#noteAll();
   }
 
   async #noteAll(): Promise<void> {

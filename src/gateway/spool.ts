@@ -3,7 +3,7 @@
  * stalls holds up nobody: what it does not take stays in memory, as long as there is room.
  */
 import type { Clock } from "../core/clock.ts";
-import type { Piece } from "../core/buffers.ts";
+import { Piece } from "../core/buffers.ts";
 import { joined } from "../core/ascii.ts";
 import type { Tap } from "../core/image_stream.ts";
 import type { Draft } from "../platform/drafts.ts";
@@ -41,8 +41,9 @@ export interface SpoolOptions {
 /** What came of an image: a file that awaits its name, or bytes that no disk took yet, with the room they fill. */
 export type Spooled = { size: number } & ({ draft: Draft } | { bytes: Uint8Array });
 
-/** How much may wait for the disk before whoever sends has to wait as well, and for how long, in ms. */
+/** How much may wait for the disk before whoever sends has to wait as well, in bytes. */
 const MAX_QUEUED = 1024 * 1024;
+/** A disk that makes somebody wait for longer, in ms, is waited for no more until it has caught up. */
 const PATIENCE = 2000;
 
 /** Takes an image from its stream. */
@@ -55,6 +56,7 @@ export class Spool implements Tap {
   #writing: Promise<void> = Promise.resolve();
   #queued = 0;
   #size = 0;
+  #isBehind = false;
   /** Set once the disk was left: all of the image, from its first byte. */
   #memory?: Uint8Array[];
   #isLost = false;
@@ -63,17 +65,25 @@ export class Spool implements Tap {
     this.spooled = this.#done.promise;
   }
 
-  write(piece: Piece): Promise<void> | void {
+  write(given: Piece): Promise<void> | void {
+    const piece = this.#isBehind ? this.#copied(given) : given;
+    if (!piece) return;
     this.#size += piece.bytes.length;
     this.#queued += piece.bytes.length;
     this.#writing = this.#writing.then(() => this.#append(piece)).finally(() => {
       this.#queued -= piece.bytes.length;
+      if (this.#queued === 0) this.#isBehind = false;
       piece.release();
     });
-    if (this.#queued > MAX_QUEUED) return this.#drained();
+    if (this.#queued > MAX_QUEUED && !this.#isBehind) return this.#patiently(this.#writing);
   }
 
   async end(failure?: { error: unknown }): Promise<void> {
+    const finished = this.#finish(failure);
+    if (!this.#isBehind) await this.#patiently(finished);
+  }
+
+  async #finish(failure?: { error: unknown }): Promise<void> {
     await this.#writing;
     const draft = await this.#draft?.catch(() => undefined);
     if (failure || this.#isLost || (!draft && !this.#memory)) {
@@ -103,10 +113,13 @@ export class Spool implements Tap {
     const draft = await this.#draft?.catch(() => undefined);
     this.#memory = [];
     try {
-      const before = await draft?.read() ?? new Uint8Array();
       // Of the piece that failed a part may have been written.
       const whole = this.#size - this.#queued;
-      this.#remember(before.subarray(0, whole));
+      const before = (await draft?.read() ?? new Uint8Array()).subarray(0, whole);
+      if (before.length < whole) {
+        throw new Error(`of ${whole} bytes that were written ${before.length} are there`);
+      }
+      this.#remember(before);
       this.#remember(last);
     } catch (error) {
       this.options.onError(error);
@@ -115,13 +128,27 @@ export class Spool implements Tap {
   }
 
   #remember(bytes: Uint8Array): void {
-    if (!this.options.room.take(bytes.length)) {
-      this.options.onError(
-        new Error("there is no room left in memory for pictures that the disk does not take"),
-      );
-      return this.#lose();
-    }
+    if (this.#isLost || !this.#takeRoom(bytes.length)) return;
     this.#memory!.push(bytes.slice());
+  }
+
+  /** The same piece in memory that is counted here, since nobody knows how long it has to wait. */
+  #copied(piece: Piece): Piece | undefined {
+    const { bytes } = piece;
+    const copy = !this.#isLost && this.#takeRoom(bytes.length)
+      ? new Piece(bytes.slice(), () => this.options.room.give(bytes.length))
+      : undefined;
+    piece.release();
+    return copy;
+  }
+
+  #takeRoom(bytes: number): boolean {
+    if (this.options.room.take(bytes)) return true;
+    this.options.onError(
+      new Error("there is no room left in memory for pictures that the disk does not take"),
+    );
+    this.#lose();
+    return false;
   }
 
   #lose(): void {
@@ -134,11 +161,14 @@ export class Spool implements Tap {
     this.#memory = undefined;
   }
 
-  /** Resolves when the disk has caught up, or has had long enough. */
-  async #drained(): Promise<void> {
+  /** Waits for the disk, but not for longer than anybody should. */
+  async #patiently(work: Promise<void>): Promise<void> {
     using limit = this.options.clock.timeout(PATIENCE);
     const late = Promise.withResolvers<void>();
-    limit.signal.addEventListener("abort", () => late.resolve(), { once: true });
-    await Promise.race([this.#writing, late.promise]);
+    limit.signal.addEventListener("abort", () => {
+      this.#isBehind = true;
+      late.resolve();
+    }, { once: true });
+    await Promise.race([work, late.promise]);
   }
 }

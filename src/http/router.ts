@@ -92,9 +92,16 @@ function logged(edge: Edge) {
     if (!edge.settings().requestLogging) return;
     const { method, path } = c.req;
     const fields = { method, path, status: c.res.status, ms: edge.clock.now() - startedAt };
-    if (c.res.status >= 500) log.warn("{method} {path} {status} in {ms} ms", fields);
-    else log.info("{method} {path} {status} in {ms} ms", fields);
+    const line = "{method} {path} {status} in {ms} ms";
+    if (c.res.status >= 500) log.warn(line, fields);
+    else if (c.res.ok && isLooking(method, path)) log.debug(line, fields);
+    else log.info(line, fields);
   };
+}
+
+/** Whether it is an open panel that keeps itself up to date, which would bury in the log what it shows. */
+function isLooking(method: string, path: string): boolean {
+  return method === "GET" && (isApi(path) || path.startsWith("/panel/"));
 }
 
 function allowingOrigins(edge: Edge) {

@@ -43,8 +43,23 @@ export function namesSecret(name: string): boolean {
   return words.some((word) => NAME_OF_SECRET.test(word) || SHORT_NAMES_OF_SECRETS.has(word));
 }
 
+/** Short texts are the same few again and again: names of fields, providers, models, paths. None is a secret. */
+const harmless = new Set<string>();
+const MAX_HARMLESS = 2000;
+const SHORT = 64;
+
 /** The text without secrets, images and most of what is beyond `limit` characters. */
 export function redactText(text: string, limit = MAX_TEXT): string {
+  if (text.length <= limit && harmless.has(text)) return text;
+  const safe = redact(text, limit);
+  if (safe === text && text.length <= SHORT) {
+    if (harmless.size >= MAX_HARMLESS) harmless.clear();
+    harmless.add(text);
+  }
+  return safe;
+}
+
+function redact(text: string, limit: number): string {
   const head = text.slice(0, limit);
   const beyond = text.length - head.length;
   const safe = hideImages(hideSecrets(head), beyond);
@@ -73,13 +88,17 @@ const UNMARKED_KEY =
   /(?<![A-Za-z0-9])(?![0-9a-f]+(?![A-Za-z0-9]))(?=[A-Za-z]*[0-9])[A-Za-z0-9]{30,60}(?![A-Za-z0-9])/g;
 
 function hideSecrets(text: string): string {
-  return hideNamed(
-    text
-      .replace(WHOLE_HEADER, `$1$2${REDACTED}`)
-      .replace(USER_IN_URL, `://${REDACTED}@`)
-      .replace(SCHEME, `$1${REDACTED}`)
-      .replace(JSON_WEB_TOKEN, `eyJ…${REDACTED}`),
-  )
+  // Without a sign there is nothing that could be named, and most texts have none.
+  const named = /[:=]/.test(text)
+    ? hideNamed(
+      text
+        .replace(WHOLE_HEADER, `$1$2${REDACTED}`)
+        .replace(USER_IN_URL, `://${REDACTED}@`)
+        .replace(SCHEME, `$1${REDACTED}`)
+        .replace(JSON_WEB_TOKEN, `eyJ…${REDACTED}`),
+    )
+    : text.replace(SCHEME, `$1${REDACTED}`).replace(JSON_WEB_TOKEN, `eyJ…${REDACTED}`);
+  return named
     .replace(KEY, `$1…${REDACTED}`)
     .replace(UNMARKED_KEY, `…${REDACTED}`);
 }

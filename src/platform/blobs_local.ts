@@ -78,7 +78,8 @@ export function createLocalBlobs(folder: string): LocalBlobs {
       using image = await Deno.open(pathOf(name), { read: true });
       await image.syncData();
     }
-    await writeAtomic(pathOf(sidecarName(name)), JSON.stringify(sidecar));
+    // What the sidecar says is in the index as well, so it need not wait for the disk.
+    await Deno.writeTextFile(pathOf(sidecarName(name)), JSON.stringify(sidecar));
   }
 
   async function link(from: string, name: string, sidecar: object): Promise<void> {

@@ -2,7 +2,7 @@
  * The database of a single machine: one SQLite file, spoken to through Kysely. Everything that only SQLite
  * knows is here, so that another dialect can take its place without its users noticing.
  */
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { CompiledQuery, type DatabaseConnection, type Driver, SqliteAdapter } from "kysely";
 import { SqliteDialect } from "kysely-sqlite";
 import { type Clock, systemClock } from "../core/clock.ts";
@@ -59,11 +59,27 @@ function openFile(path: string): DatabaseSync {
   try {
     file.exec("pragma journal_mode = wal");
     file.exec("pragma synchronous = normal");
-    return file;
+    return rememberingStatements(file);
   } catch (error) {
     file.close();
     throw error;
   }
+}
+
+/** Statements are kept, since the same few are asked for with every request, and preparing one costs more than running it. */
+const MAX_STATEMENTS = 200;
+
+function rememberingStatements(file: DatabaseSync): DatabaseSync {
+  const statements = new Map<string, StatementSync>();
+  const prepare = file.prepare.bind(file);
+  file.prepare = (sql) => {
+    let statement = statements.get(sql);
+    if (statement) return statement;
+    if (statements.size >= MAX_STATEMENTS) statements.clear();
+    statements.set(sql, statement = prepare(sql));
+    return statement;
+  };
+  return file;
 }
 
 function patient(connection: DatabaseConnection, clock: Clock): DatabaseConnection {

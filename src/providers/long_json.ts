@@ -3,7 +3,7 @@
  * is handed out as it comes, and what stands around it is read as JSON when it has ended.
  */
 import { Failed } from "../core/failure.ts";
-import { asciiText, firstOfAscii, joined } from "../core/ascii.ts";
+import { asciiBytes, asciiText, firstOfAscii, joined } from "../core/ascii.ts";
 import { Piece, type Pieces, piecesOf } from "../core/buffers.ts";
 
 /** A reply that was read to its end. */
@@ -134,7 +134,9 @@ function longReply(head: Uint8Array, first: Piece, source: Pieces, most?: number
         ended = true;
         after.push(end);
         await readTail();
-        return text.bytes.length > 0 ? text : undefined;
+        if (text.bytes.length > 0) return text;
+        text.release();
+        return undefined;
       },
       cancel(reason) {
         ended = true;
@@ -154,7 +156,8 @@ export async function wholeText({ head, pieces, tail }: LongReply): Promise<stri
     parts.push(piece.bytes.slice());
     piece.release();
   }
-  return head + JSON.stringify(textOf(joined(parts))).slice(1, -1) + await tail;
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(joined(parts));
+  return head + JSON.stringify(text).slice(1, -1) + await tail;
 }
 
 /** The pieces of base64 text without the `data:image/png;base64,` that some resellers put before it. */
@@ -171,6 +174,11 @@ export function withoutDataPrefix(source: Pieces): Pieces {
     cancel: (reason) => source.cancel(reason),
   };
 }
+
+/** An escape, two of them where only both are a character, or as much of it as is there. */
+const ESCAPE =
+  /\\(?:ud[89ab][\da-f]{2}(?:\\(?:ud[c-f][\da-f]{2}|(?:u[\da-f]{0,3})?$))?|u[\da-f]{0,4}|[^]?)/gi;
+const UNFINISHED = /^\\(?:u[\da-f]{0,3}|ud[89ab][\da-f]{2}(?:\\(?:u[\da-f]{0,3})?)?)?$/i;
 
 /** Finds the end of a text that comes in pieces, and undoes the escapes that some writers put into base64. */
 class Unescaper {
@@ -193,22 +201,26 @@ class Unescaper {
     const whole = this.#begun + asciiText(bytes);
     piece.release();
     const quote = closingQuote(whole, 0);
+    const end = quote < 0 ? undefined : asciiBytes(whole.slice(quote));
     const escaped = quote < 0 ? whole : whole.slice(0, quote);
-    this.#begun = quote < 0 ? /\\(?:u[\da-f]{0,3})?$/i.exec(escaped)?.[0] ?? "" : "";
-    const text = unescaped(escaped.slice(0, escaped.length - this.#begun.length));
-    return {
-      text: new Piece(encoder.encode(text)),
-      end: quote < 0 ? undefined : encoder.encode(whole.slice(quote)),
-    };
+    this.#begun = "";
+    const text = escaped.replace(ESCAPE, (escape, at: number) => {
+      const isCut = !end && at + escape.length === escaped.length && UNFINISHED.test(escape);
+      if (!isCut) return unescaped(escape);
+      this.#begun = escape;
+      return "";
+    });
+    return { text: new Piece(asciiBytes(text)), end };
   }
 }
 
 const encoder = new TextEncoder();
 
-/** @throws Failed for what is no text of JSON */
-function unescaped(text: string): string {
+/** What an escape stands for, as the bytes of UTF-8 in a string. @throws Failed for what JSON does not know */
+function unescaped(escape: string): string {
+  if (escape === "\\/") return "/";
   try {
-    return JSON.parse(`"${text}"`);
+    return asciiText(encoder.encode(JSON.parse(`"${escape}"`)));
   } catch {
     throw new Failed({ kind: "malformed_reply", message: "the image's text is not valid JSON" });
   }

@@ -167,10 +167,12 @@ export function readImages(call: Call, failures?: Provider["failures"]): ReadRep
 /** What a reply says besides the image that was taken out of it. */
 function restOf(reply: unknown, call: Call): Rest {
   const { data, usage } = parseReply(Reply, reply);
-  const [taken, ...more] = data ?? [];
+  const items = data ?? [];
+  // Shorter images may stand before it.
+  const taken = items.find(({ b64_json }) => b64_json === "");
   return {
     first: { revisedPrompt: taken?.revised_prompt ?? undefined },
-    images: more.flatMap((item) => imageOf(item, call)),
+    images: items.filter((item) => item !== taken).flatMap((item) => imageOf(item, call)),
     usage: usageOf(usage),
   };
 }

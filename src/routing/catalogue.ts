@@ -89,6 +89,8 @@ export class Catalogue {
       discovered: readonly DiscoveredModel[];
       configured: readonly Model[];
       models: Model[];
+      /** By id, and by id in lower case where no other has that. */
+      byId: ReadonlyMap<string, Model>;
     }
   >();
 
@@ -99,16 +101,23 @@ export class Catalogue {
 
   /** The models of a provider: registered, told of by its service, added by hand; without those that are hidden. */
   modelsOf(provider: Provider): readonly Model[] {
+    return this.#rows(provider).models;
+  }
+
+  #rows(provider: Provider): { models: readonly Model[]; byId: ReadonlyMap<string, Model> } {
     const settings = this.options.settings(provider);
     const discovered = this.options.discovered(provider);
     const configured = this.options.configured?.(provider) ?? NONE;
     const known = this.#models.get(provider.name);
     if (
       known?.settings === settings && known.discovered === discovered && known.configured === configured
-    ) return known.models;
+    ) return known;
     const models = listModels(provider, settings, discovered, configured);
-    this.#models.set(provider.name, { settings, discovered, configured, models });
-    return models;
+    const byId = new Map(models.toReversed().map((model) => [model.id.toLowerCase(), model]));
+    for (const model of models) byId.set(model.id, model);
+    const made = { settings, discovered, configured, models, byId };
+    this.#models.set(provider.name, made);
+    return made;
   }
 
   /** The route of a task where nobody names a model: as configured, else the provider's own choice. */
@@ -186,9 +195,8 @@ export class Catalogue {
   }
 
   #find(provider: Provider, id: string): Model | undefined {
-    const models = this.modelsOf(provider);
-    return models.find((model) => model.id === id) ??
-      models.find((model) => model.id.toLowerCase() === id.toLowerCase());
+    const { byId } = this.#rows(provider);
+    return byId.get(id) ?? byId.get(id.toLowerCase());
   }
 
   #builtIn(provider: Provider, task: Task): Model | undefined {

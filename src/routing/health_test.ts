@@ -144,3 +144,20 @@ Deno.test("failures leave the time to an image as it was", () => {
   health.failure(ROUTE, START, "overloaded: busy");
   assert.equal(health.state(ROUTE).latencyMs, 1000);
 });
+
+Deno.test("whoever watches hears when a route is closed and when it is open again, and not of every call", () => {
+  const told: string[] = [];
+  const health = new Health({ onChange: (route) => told.push(route) });
+  health.success(ROUTE, 100);
+  closed(health);
+  assert.deepEqual(told, [ROUTE]);
+  assert.deepEqual(health.closed(), [{
+    route: ROUTE,
+    until: START + FIRST_PAUSE,
+    reason: "overloaded: busy",
+  }]);
+  health.asked(ROUTE);
+  health.success(ROUTE, 100);
+  assert.deepEqual(told, [ROUTE, ROUTE]);
+  assert.deepEqual(health.closed(), []);
+});

@@ -73,6 +73,9 @@ export function dayOf(time: number): string {
   return new Date(time).toISOString().slice(0, 10);
 }
 
+/** How every client's key begins: whatever begins otherwise need not be looked for. */
+const PREFIX = "ir-";
+
 /** Makes the store of clients over an open database. */
 export function createClientStore(
   db: Database,
@@ -85,7 +88,7 @@ export function createClientStore(
       { enabled = true, models = [], providers = [], ...others }: NewClient,
     ): Promise<{ client: Client; key: string }> {
       const random = crypto.getRandomValues(new Uint8Array(32));
-      const key = `ir-${random.toBase64({ alphabet: "base64url", omitPadding: true })}`;
+      const key = `${PREFIX}${random.toBase64({ alphabet: "base64url", omitPadding: true })}`;
       const row = toRow({
         ...others,
         enabled,
@@ -98,6 +101,11 @@ export function createClientStore(
       });
       await db.insertInto("clients").values(row).execute();
       return { client: toClient(row), key };
+    },
+
+    /** The client of a key. Whether it may still call is the caller's question. */
+    async findByKey(key: string): Promise<Client | undefined> {
+      return key.startsWith(PREFIX) ? await this.findByHash(await vault.fingerprint(key)) : undefined;
     },
 
     /** The client whose key has this fingerprint. Whether it may still call is the caller's question. */

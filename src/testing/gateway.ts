@@ -18,6 +18,8 @@ export interface GatewayOptions {
   ring?: LogRing;
   /** An existing data folder, to start again where another gateway stopped. */
   dataDir?: string;
+  /** Any free one unless told. */
+  port?: number;
 }
 
 /** A running gateway. */
@@ -45,7 +47,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   if (!loaded.ok) throw new Error(`Cannot start: ${JSON.stringify(loaded.faults)}`);
   const app = await createApp({ loaded, clock: options.clock, dice: options.dice, ring: options.ring });
   if ("faults" in app) throw new Error(`Cannot start: ${JSON.stringify(app.faults)}`);
-  const server = await listen(app.http, { host: "127.0.0.1", port: 0 });
+  const server = await listen(app.http, { host: "127.0.0.1", port: options.port ?? 0 });
   const url = `http://127.0.0.1:${server.port}`;
   let stopping: Promise<void> | undefined;
   const stop = () => {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { readImageFacts } from "../core/media.ts";
 import { FileHost } from "./file_host.ts";
-import { paint } from "./painting.ts";
+import { paint, paintNoise } from "./painting.ts";
 import { Refusal, type Reply } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
 import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
@@ -57,12 +57,15 @@ const edit = z.looseObject({
 export class NewApiService extends ScriptedService {
   /** Where results lie that are handed over as URLs. */
   readonly files = new FileHost();
+  /** All pictures that were made, in order. */
+  readonly painted: Uint8Array[] = [];
+  /** Pictures are noise of about so many bytes, in whatever size that gives. */
+  noiseBytes?: number;
   protected readonly keyPattern = /^sk-[A-Za-z0-9]{48}$/;
   readonly #models: string[];
   readonly #answers: NonNullable<NewApiOptions["answers"]>;
   readonly #tasks = new Map<string, Task>();
   #script?: TaskScript;
-  #painted = 0;
 
   constructor(
     { models = ["gpt-image-2", "flux-1.1-pro", "seedream-4.5"], answers = "as asked" }: NewApiOptions,
@@ -199,7 +202,11 @@ export class NewApiService extends ScriptedService {
 
   async #paint({ size, response_format }: z.output<typeof generation>) {
     const [width = 1024, height = 1024] = size && size !== "auto" ? size.split("x").map(Number) : [];
-    const bytes = await paint({ width, height, seed: ++this.#painted });
+    const seed = this.painted.length + 1;
+    const bytes = this.noiseBytes === undefined
+      ? await paint({ width, height, seed })
+      : paintNoise({ bytes: this.noiseBytes, seed });
+    this.painted.push(bytes);
     const form = this.#answers === "as asked" ? response_format ?? "url" : this.#answers;
     return form === "url" ? { url: this.files.put(bytes, "image/png") } : { b64_json: bytes.toBase64() };
   }

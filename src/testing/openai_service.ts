@@ -1,4 +1,5 @@
 /** OpenAI's images API, scripted: as strict as the real one, for free and on this machine. */
+import sharp from "sharp";
 import { incorrectKey, OPENAI_ERRORS, openAiError } from "./openai_errors.ts";
 import {
   OPENAI_MODELS,
@@ -7,7 +8,7 @@ import {
   readEditJson,
   readGeneration,
 } from "./openai_requests.ts";
-import { paint } from "./painting.ts";
+import { paint, paintNoise } from "./painting.ts";
 import { Refusal, type Reply, type ServerEvent } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
 import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
@@ -28,8 +29,15 @@ interface Painted {
 
 /** A running OpenAI; configure `url`, and read what arrived. */
 export class OpenAiService extends ScriptedService {
+  /** All pictures that were made, in order. */
+  readonly painted: Uint8Array[] = [];
+  /** Pictures are noise of about so many bytes, in whatever size that gives. */
+  noiseBytes?: number;
+  /** What a picture is said to have been made from, as older models told it. */
+  revise?: (prompt: string) => string;
+  /** How many pictures a reply holds beyond those that were asked for. */
+  extra = 0;
   protected readonly keyPattern = /^sk-[A-Za-z0-9_-]{20,}$/;
-  #painted = 0;
 
   protected readonly routes: Record<string, Route> = {
     "POST /v1/images/generations": {
@@ -109,11 +117,11 @@ export class OpenAiService extends ScriptedService {
 
   async #answer(request: OpenAiRequest, operation: "image_generation" | "image_edit"): Promise<Reply> {
     if (/forbidden/i.test(request.prompt)) throw OPENAI_ERRORS.moderation_blocked;
-    const count = request.n ?? 1;
+    const count = (request.n ?? 1) + this.extra;
     const images: Painted[] = [];
     for (let made = 0; made < count; made++) images.push(await this.#paint(request));
     if (request.stream) return { events: eventsOf(operation, request, images) };
-    const data = images.map(({ b64_json }) => ({ b64_json }));
+    const data = images.map(({ b64_json }) => ({ b64_json, revised_prompt: this.revise?.(request.prompt) }));
     return {
       json: { created: now(), ...images[0]!.facts, data, usage: usageOf(request, images[0]!, count) },
     };
@@ -123,11 +131,19 @@ export class OpenAiService extends ScriptedService {
     const size = request.size && request.size !== "auto" ? request.size : "1024x1024";
     const [width, height] = size.split("x").map(Number) as [number, number];
     const format = request.output_format ?? "png";
-    const bytes = await paint({ width, height, format, seed: ++this.#painted });
+    const seed = this.painted.length + 1;
+    const bytes = this.noiseBytes === undefined
+      ? await paint({ width, height, format, seed })
+      : await inFormat(paintNoise({ bytes: this.noiseBytes, seed }), format);
+    this.painted.push(bytes);
     const quality = request.quality && request.quality !== "auto" ? request.quality : "medium";
     const background = request.background === "transparent" ? "transparent" : "opaque";
     return { b64_json: bytes.toBase64(), facts: { size, quality, background, output_format: format } };
   }
+}
+
+async function inFormat(png: Uint8Array, format: "png" | "jpeg" | "webp" | "gif"): Promise<Uint8Array> {
+  return format === "png" ? png : new Uint8Array(await sharp(png).toFormat(format).toBuffer());
 }
 
 /** For each image its previews, which are the image itself, and then the image with what it cost. */

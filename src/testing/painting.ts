@@ -43,6 +43,40 @@ export function paintPng(
   );
 }
 
+/** Three bytes a pixel, and one before each line of them. */
+const NOISE_WIDTH = 512;
+const NOISE_LINE = 1 + 3 * NOISE_WIDTH;
+
+/**
+ * Paints a PNG of noise that can't be compressed and isn't: of `bytes` bytes, or a line more. It takes milliseconds
+ * a megabyte, and different seeds give different bytes.
+ */
+export function paintNoise({ bytes, seed = 0 }: { bytes: number; seed?: number }): Uint8Array<ArrayBuffer> {
+  const height = Math.ceil(bytes / NOISE_LINE);
+  const header = new DataView(new ArrayBuffer(13));
+  header.setUint32(0, NOISE_WIDTH);
+  header.setUint32(4, height);
+  header.setUint8(8, 8); // eight bits a channel
+  header.setUint8(9, 2); // red, green and blue
+  const noise = new Uint32Array(Math.ceil(height * NOISE_LINE / 4));
+  let state = Math.imul(seed + 1, 2_654_435_761) || 1;
+  for (let at = 0; at < noise.length; at++) {
+    // Marsaglia's xorshift of 32 bits.
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    noise[at] = state;
+  }
+  const lines = new Uint8Array(noise.buffer, 0, height * NOISE_LINE);
+  for (let line = 0; line < height; line++) lines[line * NOISE_LINE] = 0;
+  return join(
+    new Uint8Array(PNG_SIGNATURE),
+    pngChunk("IHDR", new Uint8Array(header.buffer)),
+    pngChunk("IDAT", deflateSync(lines, { level: 0 })),
+    pngChunk("IEND", new Uint8Array()),
+  );
+}
+
 function pngChunk(type: string, data: Uint8Array): Uint8Array {
   const named = join(new TextEncoder().encode(type), data);
   const frame = new DataView(new ArrayBuffer(8));

@@ -8,7 +8,7 @@ export interface Reply {
   /** Sent as it is where it is a text and the headers name a type of text. */
   json?: unknown;
   events?: ServerEvent[];
-  /** Tears the events into pieces of so many bytes, as networks do. */
+  /** Tears the body into pieces of so many bytes, as networks do. */
   pieceBytes?: number;
   file?: { bytes: Uint8Array<ArrayBuffer>; type: string };
   /** The JSON of the same answer without an image; by default its `data` is empty then. */
@@ -85,16 +85,11 @@ export function spoil(reply: Reply, fault?: Fault): WireReply {
 
 function onWire({ status = 200, headers = {}, json, events, pieceBytes, file }: Reply): WireReply {
   const wire = { status, headers, breaksOff: false };
-  if (events) {
-    const frames = events.map(eventFrame);
-    return { ...wire, type: "text/event-stream", frames: pieceBytes ? torn(frames, pieceBytes) : frames };
-  }
-  if (file) return { ...wire, type: file.type, frames: [file.bytes] };
-  return {
-    ...wire,
-    type: "application/json",
-    frames: [encode(json === undefined ? "" : isText(json, headers) ? json : JSON.stringify(json))],
-  };
+  const cut = (frames: Frame[]) => pieceBytes ? torn(frames, pieceBytes) : frames;
+  if (events) return { ...wire, type: "text/event-stream", frames: cut(events.map(eventFrame)) };
+  if (file) return { ...wire, type: file.type, frames: cut([file.bytes]) };
+  const text = json === undefined ? "" : isText(json, headers) ? json : JSON.stringify(json);
+  return { ...wire, type: "application/json", frames: cut([encode(text)]) };
 }
 
 function isText(json: unknown, headers: Record<string, string>): json is string {
@@ -124,9 +119,14 @@ function torn(frames: Frame[], pieceBytes: number): Frame[] {
 
 /** The first half: of the events, or of the bytes where there is but one frame. */
 function half(frames: Frame[]): Frame[] {
+  return halves(frames).slice(0, Math.ceil(frames.length / 2));
+}
+
+/** Frames of which there are two at least, unless there is nothing to cut. */
+export function halves(frames: Frame[]): Frame[] {
   const [only] = frames;
-  if (frames.length > 1 || !only) return frames.slice(0, Math.ceil(frames.length / 2));
-  return [only.slice(0, only.length >> 1)];
+  if (frames.length > 1 || !only) return frames;
+  return [only.slice(0, only.length >> 1), only.slice(only.length >> 1)];
 }
 
 function encode(text: string): Frame {

@@ -4,7 +4,7 @@
  */
 import { systemClock } from "../core/clock.ts";
 import { record, type RecordedCall } from "./recorded_call.ts";
-import { type Fault, type Frame, Refusal, type Reply, spoil } from "./reply.ts";
+import { type Fault, type Frame, halves, Refusal, type Reply, spoil } from "./reply.ts";
 
 /** What a service has against a key. */
 export type KeyTrouble =
@@ -35,7 +35,7 @@ export interface Gate extends Disposable {
 }
 
 interface HeldGate extends Gate {
-  point: "reply" | "last event";
+  point: "reply" | "middle" | "last event";
   waiting: number;
   opened: Promise<void>;
 }
@@ -46,6 +46,8 @@ export abstract class ScriptedService implements AsyncDisposable {
   readonly calls: RecordedCall[] = [];
   /** What is wrong with which key; a well-formed key that isn't here is a good one. */
   readonly keys = new Map<string, KeyTrouble>();
+  /** Tears bodies into pieces of so many bytes, as networks do, where a reply says nothing of it. */
+  pieceBytes?: number;
   /** How many callers left before they had their whole answer. */
   aborted = 0;
 
@@ -124,7 +126,7 @@ export abstract class ScriptedService implements AsyncDisposable {
     this.#faults.push({ fault, times, on });
   }
 
-  /** Holds back the answers to image calls, or only the last event of those that stream. */
+  /** Holds back the answers to image calls, their second half, or only the last event of those that stream. */
   hold(point: HeldGate["point"] = "reply"): Gate {
     this.#gate?.release();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -203,12 +205,20 @@ export abstract class ScriptedService implements AsyncDisposable {
     if (fault === "hang") await aborted(left);
     if (left.aborted) return new Response(null, { status: 499 });
 
-    const spoilt = spoil(reply, fault);
+    const spoilt = spoil({ pieceBytes: this.pieceBytes, ...reply }, fault);
     call.status = spoilt.status;
     this.#changed();
     const headers = { "content-type": spoilt.type, ...this.replyHeaders, ...spoilt.headers };
-    const wait = gate?.point === "last event" && reply.events ? () => this.#pass(gate, left) : undefined;
-    const body = spoilt.status === 204 ? null : stream(spoilt.frames, spoilt.breaksOff, wait, left);
+    const frames = gate?.point === "middle" ? halves(spoilt.frames) : spoilt.frames;
+    const heldAt = gate?.point === "middle"
+      ? frames.length >> 1
+      : gate?.point === "last event" && reply.events
+      ? frames.length - 1
+      : undefined;
+    const hold = gate && heldAt !== undefined
+      ? { at: heldAt, pass: () => this.#pass(gate, left) }
+      : undefined;
+    const body = spoilt.status === 204 ? null : stream(frames, spoilt.breaksOff, hold, left);
     return new Response(body, { status: spoilt.status, headers });
   }
 
@@ -269,18 +279,18 @@ interface Match {
   params: Record<string, string | undefined>;
 }
 
-/** Sends the frames one by one; `beforeLast` is waited for where it says. */
+/** Sends the frames one by one; before the one at `hold.at` it waits until it may pass. */
 function stream(
   frames: Frame[],
   breaksOff: boolean,
-  beforeLast: (() => Promise<void>) | undefined,
+  hold: { at: number; pass: () => Promise<void> } | undefined,
   left: AbortSignal,
 ): ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> {
-  if (frames.length === 1 && !breaksOff && !beforeLast) return frames[0]!;
+  if (frames.length === 1 && !breaksOff && !hold) return frames[0]!;
   let next = 0;
   return new ReadableStream({
     async pull(controller) {
-      if (next === frames.length - 1) await beforeLast?.();
+      if (next === hold?.at) await hold.pass();
       const frame = frames[next++];
       if (frame && !left.aborted) return controller.enqueue(frame);
       if (breaksOff || left.aborted) {

@@ -96,6 +96,7 @@ const OverviewSchema = z.object({
     provider: z.string(),
     state: z.enum(["ok", "resting", "no keys", "off"]),
     keys: z.object({ total: z.int(), disabled: z.int(), resting: z.int() }),
+    keyless: z.boolean().openapi({ description: "One of `keys` stands for asking without a key." }),
     reason: z.string().optional(),
     backAt: Time.optional(),
   })),
