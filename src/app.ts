@@ -268,7 +268,7 @@ export async function createApp(
     objects: tiered,
     uploadWanted: () => bucketOf(config().storage) !== undefined,
     thumbnails,
-    isPending: (name) => pictures.pending(name) !== undefined,
+    isPending: (name) => pictures.isOnItsWay(name),
     onError: (error, name) => log.warn("Housekeeping could not deal with {name}: {error}", { name, error }),
   });
   const catalogue = new Catalogue({
@@ -488,6 +488,7 @@ export async function createApp(
     () => pools.discover(background.signal),
     report("discover models"),
   );
+  filing.wake();
   void keepHouse(housekeeping, background.signal).then(() => filing.wake());
   every(
     clock,

@@ -5,6 +5,7 @@ import { LogRing } from "../src/log/ring.ts";
 import { adminOf, asAdmin, type TestAdmin } from "../src/testing/admin.ts";
 import { FakeClock } from "../src/testing/fake_clock.ts";
 import { startGateway } from "../src/testing/gateway.ts";
+import { startScene } from "./drill_scene.ts";
 
 Deno.test("the live view says that it is connected, and tells a change of settings", async () => {
   await using gateway = await startGateway();
@@ -14,6 +15,24 @@ Deno.test("the live view says that it is connected, and tells a change of settin
   await gateway.app.settings.update({ routing: { maxRetries: 1 } });
   const { type, revision } = await live.next();
   assert.deepEqual([type, revision], ["settings", gateway.app.settings.revision]);
+});
+
+Deno.test("the live view tells what happens to keys, requests and pictures", async () => {
+  await using scene = await startScene({ openaiKeys: 2 });
+  const admin = await adminOf(scene.gateway);
+  await using live = await listen(admin, "/api/live");
+  await live.next();
+  scene.openai.reject(scene.secrets["openai-1"]!);
+  await (await scene.ask()).arrayBuffer();
+  await scene.gateway.stored();
+  await scene.clock.passSleep(200);
+  const told = new Set<string>();
+  while (told.size < 3) told.add(JSON.stringify(await live.next()));
+  assert.deepEqual([...told].sort(), [
+    '{"type":"keys","provider":"OpenAI"}',
+    '{"type":"pictures"}',
+    '{"type":"stats"}',
+  ]);
 });
 
 Deno.test("a reader that comes back hears what it missed, and nothing twice", async () => {

@@ -120,7 +120,7 @@ Deno.test("SIGTERM lets a running request finish and ends with exit code 0", asy
   assert.equal((await child.status).code, 0, await errors);
   await errors;
   const stored = await Array.fromAsync(Deno.readDir(join(folder.path, "storage")));
-  assert.equal(stored.length, 2, "the picture and what made it");
+  assert.equal(stored.filter(({ name }) => name.endsWith(".png")).length, 1);
 });
 
 Deno.test("a file of img-router 1.x works as it stands; its keys move, encrypted, and a copy stays", async () => {

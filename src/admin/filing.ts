@@ -24,6 +24,8 @@ export interface FilingOptions {
 }
 
 const BATCH = 50;
+/** So many that fail are the disk's fault, and the rest is left for later. */
+const MAX_FAILED = 100;
 /** A picture waits no longer than this for a quiet moment, in ms. */
 const PATIENCE = 30_000;
 const AGAIN_AFTER = { first: 5_000, most: 10 * 60_000 };
@@ -31,15 +33,17 @@ const AGAIN_AFTER = { first: 5_000, most: 10 * 60_000 };
 /** Files pictures, one after the other. It does nothing until it is woken. */
 export class Filing implements AsyncDisposable {
   readonly #closing = new AbortController();
-  readonly #closed: Promise<void>;
   #running?: Promise<void>;
   #again = false;
+  /** Ends the wait for a quiet moment. */
+  #hurry?: () => void;
+  /** Those that could not be filed, until they are tried again. */
+  readonly #failed = new Set<string>();
+  /** How often in a row there were some. */
+  #failures = 0;
+  #retry?: Promise<void>;
 
-  constructor(private readonly options: FilingOptions) {
-    const closed = Promise.withResolvers<void>();
-    this.#closing.signal.addEventListener("abort", () => closed.resolve(), { once: true });
-    this.#closed = closed.promise;
-  }
+  constructor(private readonly options: FilingOptions) {}
 
   /** Says that there are new pictures. */
   wake(): void {
@@ -60,30 +64,44 @@ export class Filing implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
+    this.#hurry?.();
     await this.#running;
   }
 
   async #work(): Promise<void> {
-    const { clock, index, onFiled, onError } = this.options;
-    for (let failures = 0;;) {
-      this.#again = false;
-      const pictures = await index.unfiled(BATCH);
-      if (pictures.length === 0) return;
-      let filed = 0;
+    const { index, onFiled, onError } = this.options;
+    const failed = this.#failed;
+    this.#again = false;
+    while (failed.size < MAX_FAILED) {
+      const unfiled = await index.unfiled(BATCH + failed.size);
+      const pictures = unfiled.filter(({ name }) => !failed.has(name));
+      if (pictures.length === 0) break;
       for (const picture of pictures) {
         await this.#quiet(picture.time);
         this.#closing.signal.throwIfAborted();
         try {
           await this.#file(picture);
-          filed++;
         } catch (error) {
+          failed.add(picture.name);
           onError(error, picture.name);
         }
       }
-      if (filed > 0) onFiled();
-      failures = filed > 0 ? 0 : failures + 1;
-      if (failures > 0) await clock.sleep(growingPause(AGAIN_AFTER, failures), this.#closing.signal);
+      if (pictures.some(({ name }) => !failed.has(name))) onFiled();
     }
+    if (failed.size === 0) this.#failures = 0;
+    else this.#retry ??= this.#tryAgain();
+  }
+
+  async #tryAgain(): Promise<void> {
+    const pause = growingPause(AGAIN_AFTER, ++this.#failures);
+    try {
+      await this.options.clock.sleep(pause, this.#closing.signal);
+    } catch {
+      return;
+    }
+    this.#retry = undefined;
+    this.#failed.clear();
+    this.wake();
   }
 
   /** Resolves when nobody is being served, or a picture of `time` has waited long enough. */
@@ -94,8 +112,9 @@ export class Filing implements AsyncDisposable {
       if (patience <= 0 || this.#closing.signal.aborted) return;
       using limit = clock.timeout(patience);
       const over = Promise.withResolvers<void>();
+      this.#hurry = over.resolve;
       limit.signal.addEventListener("abort", () => over.resolve(), { once: true });
-      await Promise.race([served(), over.promise, this.#closed]);
+      await Promise.race([served(), over.promise]);
     }
   }
 

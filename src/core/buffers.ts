@@ -3,43 +3,53 @@
  * the budget holds for the whole process, however many clients read slowly.
  */
 
-/** How much is lent in large pieces, and how large those are, in bytes. */
+/** Sizes in bytes. */
 export interface BuffersOptions {
-  budget?: number;
-  large?: number;
-  /** Size of what is lent once the budget is used up: everybody gets on, with smaller steps. */
-  small?: number;
-  /** Free buffers that are kept. */
-  spare?: number;
+  /** How much is lent in large buffers; beyond it everybody gets on with small ones. */
+  budget: number;
+  large: number;
+  small: number;
+  /** Free memory that is kept for the next who asks. */
+  spare: number;
 }
 
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
 
-/** A pool of equal buffers. */
+/** A pool of buffers of two sizes. */
 export class Buffers {
-  readonly #free: ArrayBuffer[] = [];
+  readonly #free: { [size: number]: ArrayBuffer[] };
   #lent = 0;
+  #spare = 0;
 
   constructor(
-    private readonly options: Required<BuffersOptions> = {
-      budget: 48 * MEBIBYTE,
+    private readonly options: BuffersOptions = {
+      budget: 16 * MEBIBYTE,
       large: 256 * KIBIBYTE,
-      small: 32 * KIBIBYTE,
-      spare: 48,
+      small: 64 * KIBIBYTE,
+      spare: 16 * MEBIBYTE,
     },
-  ) {}
+  ) {
+    this.#free = { [options.large]: [], [options.small]: [] };
+  }
 
   /** Bytes that are in use now. */
   get lent(): number {
     return this.#lent;
   }
 
+  /** Whether the budget is used up, so that nobody should hold more than they have to. */
+  get isScarce(): boolean {
+    return this.#lent >= this.options.budget;
+  }
+
   /** A buffer with anything in it; to be given back. Never waits. */
   take(): ArrayBuffer {
-    const { budget, large, small } = this.options;
-    const buffer = this.#lent < budget ? this.#free.pop() ?? new ArrayBuffer(large) : new ArrayBuffer(small);
-    this.#lent += buffer.byteLength;
+    const size = this.isScarce ? this.options.small : this.options.large;
+    this.#lent += size;
+    const buffer = this.#free[size]!.pop();
+    if (!buffer) return new ArrayBuffer(size);
+    this.#spare -= size;
     return buffer;
   }
 
@@ -50,14 +60,15 @@ export class Buffers {
 
   /** Takes a buffer back; nobody may look into it afterwards. */
   give(buffer: ArrayBuffer): void {
-    this.#lent -= buffer.byteLength;
-    if (buffer.byteLength === this.options.large && this.#free.length < this.options.spare) {
-      this.#free.push(buffer);
-    }
+    const { byteLength } = buffer;
+    this.#lent -= byteLength;
+    if (this.#spare + byteLength > this.options.spare) return;
+    this.#spare += byteLength;
+    this.#free[byteLength]!.push(buffer);
   }
 }
 
-/** Pieces may wait long for a slow reader: one that fills a smaller share of its buffer is copied out of it. */
+/** Of a buffer that is filled less than that the bytes are copied, so that the rest of it is of use to others. */
 const WORTH_HOLDING = 1 / 4;
 
 /** The one pool of this process. */

@@ -31,9 +31,6 @@ export interface ImageSource {
   most?: number;
 }
 
-/** Pieces on their way to taps at a time: while one is written, the next is read. */
-const WINDOW = 2;
-
 /** One image, to be read once. */
 export class ImageStream {
   readonly #taps = new Set<Tap>();
@@ -135,23 +132,19 @@ export class ImageStream {
   async #run(): Promise<void> {
     const { source } = this;
     const convert = source.encoding === "base64" ? new Base64Decoder() : new Base64Encoder();
-    const window: Promise<unknown>[] = [];
     try {
       for (;;) {
         const piece = this.#head.shift() ?? await this.#next();
         if (!piece) break;
         this.#read += piece.bytes.length;
-        window.push(this.#hand(piece, convert));
-        if (window.length >= WINDOW) await window.shift();
+        await this.#hand(piece, convert);
         if (this.#taps.size === 0) throw nobody();
       }
-      await Promise.all(window);
       await this.#handLast(convert);
     } catch (thrown) {
       const error = this.explain(thrown);
       source.pieces.cancel(error);
       for (const piece of this.#head.splice(0)) piece.release();
-      await Promise.allSettled(window);
       await Promise.allSettled([...this.#taps].map((tap) => tap.end({ error })));
       throw error;
     }

@@ -59,6 +59,8 @@ const AGAIN_AFTER = { first: 5_000, most: 10 * 60_000 };
 const MAX_TRIES = 20;
 const MAX_UNWRITTEN = 256 * 1024 * 1024;
 const ROWS_AT_ONCE = 200;
+/** Nobody waits longer than that for a disk, in ms. */
+const PATIENCE = 2000;
 /** In ms. */
 const NOTE_AFTER = 50;
 
@@ -67,7 +69,11 @@ export class Pictures {
   #pending = new Map<string, Pending>();
   #work = new Set<Promise<void>>();
   #rows: PictureRecord[] = [];
+  /** Names of those that are in the folder or nearly so, and not in the index. */
+  readonly #unnoted = new Set<string>();
   #noting: Promise<void> = Promise.resolve();
+  /** How many wait until all is noted. */
+  #inHurry = 0;
   #hurry = new AbortController();
   readonly #closing = new AbortController();
   readonly #room = new Room(MAX_UNWRITTEN);
@@ -96,13 +102,17 @@ export class Pictures {
    */
   async keep(shot: Shot, about: About, last?: Promise<Partial<About>>): Promise<string | undefined> {
     const { facts, spool, media } = shot;
-    if (!facts || !this.stores) return undefined;
+    if (!facts) return undefined;
     const time = this.options.clock.now();
     const name = blobName({ time: new Date(time), prompt: about.prompt, type: facts.type });
     if (spool) {
-      this.#follow(this.#keepSpooled(spool, recordOf(name, time, facts, 0, about), last));
-      return name;
+      const kept = this.#keepSpooled(spool, recordOf(name, time, facts, 0, about), last);
+      this.#follow(kept);
+      // Whoever is told the name of a picture that is here may ask for it at once.
+      if (!last) await this.#patiently(kept);
+      return this.stores ? name : undefined;
     }
+    if (!this.stores) return undefined;
     const bytes = await media.bytes();
     this.#pending.set(name, { bytes, facts });
     this.#follow(this.#keepBytes(bytes, recordOf(name, time, facts, bytes.length, about)));
@@ -130,12 +140,19 @@ export class Pictures {
     return this.#pending.get(name);
   }
 
+  /** Whether a picture will be in folder and index by itself, whichever of them it is in now. */
+  isOnItsWay(name: string): boolean {
+    return this.#pending.has(name) || this.#unnoted.has(name);
+  }
+
   /** Resolves when all that was begun is written and noted, or has failed for the first time. */
   async settled(): Promise<void> {
     await Promise.all(this.#work);
+    this.#inHurry++;
     this.#hurry.abort();
     this.#hurry = new AbortController();
     await this.#noting;
+    this.#inHurry--;
   }
 
   #follow(work: Promise<void>): void {
@@ -151,18 +168,34 @@ export class Pictures {
     // A picture that has arrived is kept, whatever became of the reply around it.
     const record = { ...early, ...await last?.catch(() => ({})), bytes: spooled.size };
     const { name, type, width, height } = record;
-    if ("draft" in spooled) {
-      try {
-        await spooled.draft.commit(name);
-        this.#note(record);
-      } catch (error) {
-        this.options.onError(error, name);
-        await spooled.draft.discard();
-      }
-      return;
+    const bytes = "draft" in spooled ? await this.#commit(spooled.draft, record) : spooled.bytes;
+    if (!bytes) return;
+    this.#pending.set(name, { bytes, facts: { type, width, height } });
+    void this.#tryAgain(bytes, record).finally(() => this.#room.give(bytes.length));
+  }
+
+  /** Gives a file its name. Gives back its bytes, with room for them, where the disk refuses that. */
+  async #commit(draft: Draft, record: PictureRecord): Promise<Uint8Array | undefined> {
+    if (!this.stores) return void await draft.discard();
+    try {
+      this.#unnoted.add(record.name);
+      await draft.commit(record.name);
+      this.#note(record);
+    } catch (error) {
+      this.#unnoted.delete(record.name);
+      this.options.onError(error, record.name);
+      const bytes = await draft.read().catch(() => undefined);
+      await draft.discard();
+      if (bytes?.length === record.bytes && this.#room.take(bytes.length)) return bytes;
     }
-    this.#pending.set(name, { bytes: spooled.bytes, facts: { type, width, height } });
-    void this.#tryAgain(spooled.bytes, record).finally(() => this.#room.give(spooled.size));
+  }
+
+  /** Waits for the disk, but not for longer than anybody should. */
+  async #patiently(work: Promise<void>): Promise<void> {
+    using limit = this.options.clock.timeout(PATIENCE);
+    const late = Promise.withResolvers<void>();
+    limit.signal.addEventListener("abort", () => late.resolve(), { once: true });
+    await Promise.race([work.catch(() => {}), late.promise]);
   }
 
   async #keepBytes(bytes: Uint8Array, record: PictureRecord): Promise<void> {
@@ -186,6 +219,7 @@ export class Pictures {
         await draft.discard();
         throw error;
       }
+      this.#unnoted.add(record.name);
       this.#note(record);
     }
     this.#pending.delete(record.name);
@@ -213,7 +247,8 @@ export class Pictures {
 
   /** One statement for all pictures of a moment costs hardly more than one for each. */
   async #noteSoon(): Promise<void> {
-    await this.options.clock.sleep(NOTE_AFTER, this.#hurry.signal).catch(() => {});
+    const { clock } = this.options;
+    if (this.#inHurry === 0) await clock.sleep(NOTE_AFTER, this.#hurry.signal).catch(() => {});
     await this.#noteAll();
   }
 
@@ -229,6 +264,7 @@ export class Pictures {
         // The files are there, and the next look at the folder finds them.
         for (const { name } of batch) this.options.onError(error, name);
       }
+      for (const { name } of batch) this.#unnoted.delete(name);
     }
   }
 }

@@ -3,7 +3,7 @@
  * stalls holds up nobody: what it does not take stays in memory, as long as there is room.
  */
 import type { Clock } from "../core/clock.ts";
-import { Piece } from "../core/buffers.ts";
+import { buffers, Piece } from "../core/buffers.ts";
 import { joined } from "../core/ascii.ts";
 import type { Tap } from "../core/image_stream.ts";
 import type { Draft } from "../platform/drafts.ts";
@@ -42,7 +42,7 @@ export interface SpoolOptions {
 export type Spooled = { size: number } & ({ draft: Draft } | { bytes: Uint8Array });
 
 /** How much may wait for the disk before whoever sends has to wait as well, in bytes. */
-const MAX_QUEUED = 1024 * 1024;
+const MAX_QUEUED = 512 * 1024;
 /** A disk that makes somebody wait for longer, in ms, is waited for no more until it has caught up. */
 const PATIENCE = 2000;
 
@@ -75,7 +75,8 @@ export class Spool implements Tap {
       if (this.#queued === 0) this.#isBehind = false;
       piece.release();
     });
-    if (this.#queued > MAX_QUEUED && !this.#isBehind) return this.#patiently(this.#writing);
+    const isMuch = this.#queued > MAX_QUEUED || buffers.isScarce;
+    if (isMuch && !this.#isBehind) return this.#patiently(this.#writing);
   }
 
   async end(failure?: { error: unknown }): Promise<void> {

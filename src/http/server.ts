@@ -10,6 +10,8 @@ import type { EdgeApp } from "./documented.ts";
 import { isWritten, writeBody } from "./written_body.ts";
 
 const SWEEP_EVERY = 20;
+/** A reader who takes nothing of a picture for so long, in ms, is gone. */
+const LONGEST_STALL = 120_000;
 /** Proxies keep connections for a minute; whoever closes first must not be us, or requests are lost on the way. */
 const IDLE_FOR = 75_000;
 
@@ -23,14 +25,14 @@ export interface Listening {
 /** Serves `app`. @throws Error if the address can't be listened on */
 export async function listen(
   app: EdgeApp,
-  { host, port }: { host: string; port: number },
+  { host, port, stallMs = LONGEST_STALL }: { host: string; port: number; stallMs?: number },
 ): Promise<Listening> {
   const answer = getRequestListener(async (request, env) => {
     const reply = await app.fetch(request, env);
     const outgoing = (env as HttpBindings).outgoing;
     if (!isWritten(reply.body)) return reply;
     outgoing.writeHead(reply.status, Object.fromEntries(reply.headers));
-    await writeBody(reply.body, outgoing);
+    await writeBody(reply.body, outgoing, stallMs);
     return RESPONSE_ALREADY_SENT;
   }, { overrideGlobalObjects: false });
   const running = new Set<ServerResponse>();

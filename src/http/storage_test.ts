@@ -96,8 +96,8 @@ Deno.test("what made a picture is told without where it is kept", async () => {
     sessions: { find: () => Promise.resolve({ identity, renewed: false }) },
   });
   const reply = await on.get(".json", { cookie: "imgrouter_session=x" });
-  const { prompt, params, timestamp, ...rest } = await reply.json();
-  assert.deepEqual([prompt, params, timestamp], ["a cat", { n: 1 }, RECORD.time]);
+  const { prompt, request, timestamp, ...rest } = await reply.json();
+  assert.deepEqual([prompt, request, timestamp], ["a cat", { n: 1 }, RECORD.time]);
   for (const hidden of ["hash", "object", "onDisk", "uploadWanted"]) assert.ok(!(hidden in rest), hidden);
 });
 

@@ -16,9 +16,6 @@ interface Sink {
   write(data: string | Uint8Array): Promise<void>;
 }
 
-/** A reader who takes nothing for so long, in ms, is gone. */
-const LONGEST_STALL = 120_000;
-
 interface Written {
   parts: AsyncIterable<Part>;
   /** The length that was promised. */
@@ -28,10 +25,10 @@ interface Written {
 const writers = new WeakMap<ReadableStream, Written>();
 
 /**
- * A body of these parts.
+ * A body of these parts. A server that knows of `writeBody()` writes it without copies; others just read it.
  * @param length what `content-length` says: what is missing in the end is filled up with blanks, as JSON may have.
  * Without one each piece is framed, and copied for that.
- A server that knows of `writeBody()` writes it without copies; others just read it. */
+ */
 export function writtenBody(parts: AsyncIterable<Part>, length?: number): ReadableStream<Uint8Array> {
   const room: { open?: () => void } = {};
   let gone = false;
@@ -48,7 +45,7 @@ export function writtenBody(parts: AsyncIterable<Part>, length?: number): Readab
       };
       room.open = () => {};
       void writeParts({ parts, length }, sink).then(
-        () => controller.close(),
+        () => gone || controller.close(),
         (error) => controller.error(error),
       );
     },
@@ -66,10 +63,17 @@ export function isWritten(body: ReadableStream | null): body is ReadableStream<U
   return body !== null && writers.has(body);
 }
 
-/** Writes a body of parts to a reply whose head is written, and ends it. Never throws. */
-export async function writeBody(body: ReadableStream<Uint8Array>, outgoing: ServerResponse): Promise<void> {
+/**
+ * Writes a body of parts to a reply whose head is written, and ends it. Never throws.
+ * @param stallMs a reader who takes nothing for so long is gone
+ */
+export async function writeBody(
+  body: ReadableStream<Uint8Array>,
+  outgoing: ServerResponse,
+  stallMs: number,
+): Promise<void> {
   try {
-    await writeParts(writers.get(body)!, new Socket(outgoing));
+    await writeParts(writers.get(body)!, new Socket(outgoing, stallMs));
     outgoing.end();
   } catch {
     outgoing.destroy();
@@ -127,8 +131,8 @@ class Socket implements Sink {
   readonly #waiting = new Set<(error: Error) => void>();
   #isClosed = false;
 
-  constructor(private readonly outgoing: ServerResponse) {
-    outgoing.setTimeout(LONGEST_STALL, () => outgoing.destroy());
+  constructor(private readonly outgoing: ServerResponse, stallMs: number) {
+    outgoing.setTimeout(stallMs, () => outgoing.destroy());
     outgoing.once("close", () => {
       this.#isClosed = true;
       for (const leave of this.#waiting) leave(left());

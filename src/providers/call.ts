@@ -66,6 +66,8 @@ export function openCall(options: CallOptions): Call {
         ...init.headers,
       },
     });
+    // Deno forgets a reply whose body alone is held, and the signal does not end that body any more.
+    signal.addEventListener("abort", () => void response.body, { once: true });
     options.onStatus?.(response.status);
     if (response.ok || init.accepts?.includes(response.status)) return response;
     const body = await readStart(response);

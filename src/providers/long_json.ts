@@ -33,7 +33,7 @@ const MAX_BYTES = 256 * 1024 * 1024;
 /** Reads a reply until it ends or a long text begins in it. @throws Failed for one without end */
 export async function readLongJson(response: Response): Promise<ShortReply | LongReply> {
   const { body } = response;
-  if (!body) return { text: "" };
+  if (!body || (lengthOf(response) ?? Infinity) <= LONG) return { text: await response.text() };
   const pieces = piecesOf(body);
   const seen: Piece[] = [];
   let start: Uint8Array = new Uint8Array();

@@ -137,12 +137,16 @@ async function make(request: ImageRequest, call: Call): Promise<Made> {
   };
   const path = isEdit ? "v1/images/edits" : "v1/images/generations";
   const made = await call.post(`${rootOf(call)}/${path}`, body, readImages(call, failures));
-  return { ...made, images: made.images.map((image) => withoutEcho(image, request.prompt)) };
+  const own = <T extends { revisedPrompt?: string }>(told: T) => withoutEcho(told, request.prompt);
+  const rest = made.rest?.then((rest) => ({ ...rest, first: rest.first && own(rest.first) }));
+  // Nobody asks for it where the image before it broke off.
+  rest?.catch(() => {});
+  return { ...made, images: made.images.map(own), rest };
 }
 
 /** The prompt is repeated as a revised one whether it was changed or not. */
-function withoutEcho(image: Made["images"][number], prompt: string): Made["images"][number] {
-  return image.revisedPrompt === prompt ? { ...image, revisedPrompt: undefined } : image;
+function withoutEcho<T extends { revisedPrompt?: string }>(told: T, prompt: string): T {
+  return told.revisedPrompt === prompt ? { ...told, revisedPrompt: undefined } : told;
 }
 
 async function inputOf(media: Media, call: Call): Promise<{ image_url: string }> {

@@ -74,12 +74,12 @@ function isAnswer(text: string): boolean {
   return /^Failed to load resource: the server responded with a status of (4\d\d|502)/.test(text);
 }
 
-/** What axe finds that is serious or critical, as one line each. */
-export async function axe(page: Page): Promise<string[]> {
+/** What axe finds that is serious or critical, as one line each. @param rules the only ones that are looked at */
+export async function axe(page: Page, rules?: readonly string[]): Promise<string[]> {
   // By the debugger, which the policy of the page does not hold for: the test need not lift it.
   await page.evaluate(axeCore.source);
   const { violations } = await page.evaluate<AxeResults>(
-    `axe.run(document, { resultTypes: ["violations"] })`,
+    `axe.run(document, ${JSON.stringify({ resultTypes: ["violations"], runOnly: rules })})`,
   );
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")

@@ -20,6 +20,8 @@ export interface GatewayOptions {
   dataDir?: string;
   /** Any free one unless told. */
   port?: number;
+  /** After how many ms of real time a reader who takes nothing of a picture is cut off. */
+  stallMs?: number;
 }
 
 /** A running gateway. */
@@ -47,7 +49,11 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   if (!loaded.ok) throw new Error(`Cannot start: ${JSON.stringify(loaded.faults)}`);
   const app = await createApp({ loaded, clock: options.clock, dice: options.dice, ring: options.ring });
   if ("faults" in app) throw new Error(`Cannot start: ${JSON.stringify(app.faults)}`);
-  const server = await listen(app.http, { host: "127.0.0.1", port: options.port ?? 0 });
+  const server = await listen(app.http, {
+    host: "127.0.0.1",
+    port: options.port ?? 0,
+    stallMs: options.stallMs,
+  });
   const url = `http://127.0.0.1:${server.port}`;
   let stopping: Promise<void> | undefined;
   const stop = () => {

@@ -39,7 +39,10 @@ export class GiteeService extends ScriptedService {
   protected readonly keyPattern = /^[A-Za-z0-9]{30,60}$/;
   readonly #tasks = new Map<string, Task>();
   #script: TaskScript = {};
-  #painted = 0;
+  /** All pictures that were made, in order. */
+  readonly painted: Uint8Array[] = [];
+  /** Pictures are noise of about so many bytes, in whatever size that gives. */
+  noiseBytes?: number;
 
   protected readonly routes: Record<string, Route> = {
     "POST /v1/images/generations": {
@@ -158,8 +161,11 @@ export class GiteeService extends ScriptedService {
     return { json: { ...answer, output, price: 0.1 } };
   }
 
-  #paint({ width, height }: GiteeRequest): Promise<Uint8Array> {
-    return paint({ width, height, seed: ++this.#painted });
+  async #paint({ width, height }: GiteeRequest): Promise<Uint8Array> {
+    const seed = this.painted.length + 1;
+    const bytes = await paint({ width, height, seed, noiseBytes: this.noiseBytes });
+    this.painted.push(bytes);
+    return bytes;
   }
 }
 

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { readImageFacts } from "../core/media.ts";
 import { FileHost } from "./file_host.ts";
-import { paint, paintNoise } from "./painting.ts";
+import { paint } from "./painting.ts";
 import { Refusal, type Reply } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
 import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
@@ -203,9 +203,7 @@ export class NewApiService extends ScriptedService {
   async #paint({ size, response_format }: z.output<typeof generation>) {
     const [width = 1024, height = 1024] = size && size !== "auto" ? size.split("x").map(Number) : [];
     const seed = this.painted.length + 1;
-    const bytes = this.noiseBytes === undefined
-      ? await paint({ width, height, seed })
-      : paintNoise({ bytes: this.noiseBytes, seed });
+    const bytes = await paint({ width, height, seed, noiseBytes: this.noiseBytes });
     this.painted.push(bytes);
     const form = this.#answers === "as asked" ? response_format ?? "url" : this.#answers;
     return form === "url" ? { url: this.files.put(bytes, "image/png") } : { b64_json: bytes.toBase64() };

@@ -1,5 +1,4 @@
 /** OpenAI's images API, scripted: as strict as the real one, for free and on this machine. */
-import sharp from "sharp";
 import { incorrectKey, OPENAI_ERRORS, openAiError } from "./openai_errors.ts";
 import {
   OPENAI_MODELS,
@@ -8,7 +7,7 @@ import {
   readEditJson,
   readGeneration,
 } from "./openai_requests.ts";
-import { paint, paintNoise } from "./painting.ts";
+import { paint } from "./painting.ts";
 import { Refusal, type Reply, type ServerEvent } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
 import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
@@ -132,18 +131,12 @@ export class OpenAiService extends ScriptedService {
     const [width, height] = size.split("x").map(Number) as [number, number];
     const format = request.output_format ?? "png";
     const seed = this.painted.length + 1;
-    const bytes = this.noiseBytes === undefined
-      ? await paint({ width, height, format, seed })
-      : await inFormat(paintNoise({ bytes: this.noiseBytes, seed }), format);
+    const bytes = await paint({ width, height, format, seed, noiseBytes: this.noiseBytes });
     this.painted.push(bytes);
     const quality = request.quality && request.quality !== "auto" ? request.quality : "medium";
     const background = request.background === "transparent" ? "transparent" : "opaque";
     return { b64_json: bytes.toBase64(), facts: { size, quality, background, output_format: format } };
   }
-}
-
-async function inFormat(png: Uint8Array, format: "png" | "jpeg" | "webp" | "gif"): Promise<Uint8Array> {
-  return format === "png" ? png : new Uint8Array(await sharp(png).toFormat(format).toBuffer());
 }
 
 /** For each image its previews, which are the image itself, and then the image with what it cost. */

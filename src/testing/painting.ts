@@ -12,13 +12,18 @@ export interface Painting extends Size {
   seed?: number;
   /** Quality of a webp, 0–100. */
   quality?: number;
+  /** Noise instead, which is about so many bytes long as a PNG, and as large as that gives. */
+  noiseBytes?: number;
 }
 
 /** Paints a picture. The same words give the same bytes. */
-export async function paint({ format = "png", quality = 80, ...rest }: Painting): Promise<Uint8Array> {
-  if (format === "png") return paintPng(rest);
-  if (format === "jpeg") return paintJpeg(rest);
-  return new Uint8Array(await sharp(paintPng(rest)).toFormat(format, { quality }).toBuffer());
+export async function paint(
+  { format = "png", quality = 80, noiseBytes, ...rest }: Painting,
+): Promise<Uint8Array> {
+  const noise = noiseBytes === undefined ? undefined : paintNoise({ bytes: noiseBytes, seed: rest.seed });
+  if (format === "png") return noise ?? paintPng(rest);
+  if (format === "jpeg" && !noise) return paintJpeg(rest);
+  return new Uint8Array(await sharp(noise ?? paintPng(rest)).toFormat(format, { quality }).toBuffer());
 }
 
 const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];

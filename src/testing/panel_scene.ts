@@ -51,7 +51,14 @@ const ROUTES = [
   { provider: "OpenAI", model: "gpt-image-2", share: 0.4, ms: 14_000, usd: 0.042 },
   { provider: "Gemini", model: "gemini-2.5-flash-image", share: 0.3, ms: 6500, usd: 0.039 },
   { provider: "Doubao", model: "doubao-seedream-4-0-250828", share: 0.2, ms: 4200, usd: 0.03 },
-  { provider: "Gitee", model: "Kolors", share: 0.1, ms: 9000, usd: undefined },
+  { provider: "Gitee", model: "Kolors", share: 0.1, ms: 9000, usd: 0.012 },
+];
+/** What goes wrong now and then, and is told to the caller. */
+const FAILURES = [
+  { outcome: "refused", status: 400, message: "The prompt was refused" },
+  { outcome: "timed_out", status: 504, message: "No answer within 60000 ms" },
+  { outcome: "refused", status: 400, message: "The prompt was refused" },
+  { outcome: "rate_limited", status: 429, message: "Rate limit reached for images per minute" },
 ];
 const CLIENTS = ["Phone app", "Newsletter", "Design team"];
 const SECRETS = {
@@ -168,14 +175,13 @@ function* aWeek(
     // Half of them within the last day.
     const ago = (index % 2 === 0 ? WEEK : WEEK / 7) * dice();
     const time = now - ago;
-    const hour = new Date(time).getHours();
-    if (hour < 7 && dice() < 0.75) continue;
+    if (dice() > daylight(time)) continue;
     const pick = dice();
     let sum = 0;
     const chosen = ROUTES.findIndex(({ share }) => (sum += share) > pick);
     const route = ROUTES[chosen]!;
     const wasDown = route.provider === "OpenAI" && ago > 2 * HOUR && ago < 4 * HOUR;
-    const failed = !wasDown && dice() < 0.025;
+    const failure = !wasDown && dice() < 0.02 ? FAILURES[Math.floor(dice() * FAILURES.length)] : undefined;
     const { provider, model, ms, usd } = wasDown ? ROUTES[1]! : route;
     const durationMs = Math.round(ms * (0.6 + 0.5 * dice() + dice() ** 6 * 3));
     const attempts: AttemptRecord[] = wasDown
@@ -195,12 +201,12 @@ function* aWeek(
       provider,
       model,
       keyName: provider === "Gemini" ? "Studio" : "Main account",
-      outcome: failed ? "refused" : "ok",
-      status: failed ? 400 : 200,
+      outcome: failure?.outcome ?? "ok",
+      status: failure?.status ?? 200,
       startedMs,
       durationMs,
-      message: failed ? "The prompt was refused" : undefined,
-      costUsd: failed ? undefined : usd,
+      message: failure?.message,
+      costUsd: failure ? undefined : usd,
     });
     yield {
       request: {
@@ -211,18 +217,24 @@ function* aWeek(
         provider,
         usedModel: model,
         client: CLIENTS[Math.floor(dice() * CLIENTS.length)]!,
-        status: failed ? 400 : 200,
-        outcome: failed ? "refused" : "ok",
-        error: failed ? "The prompt was refused by the provider's moderation" : undefined,
-        images: failed ? 0 : 1,
+        status: failure?.status ?? 200,
+        outcome: failure?.outcome ?? "ok",
+        error: failure?.message,
+        images: failure ? 0 : 1,
         durationMs: startedMs + durationMs,
-        costUsd: failed ? undefined : usd,
+        costUsd: failure ? undefined : usd,
         prompt: PROMPTS[Math.floor(dice() * PROMPTS.length)]!,
         notes: [],
       },
       attempts,
     };
   }
+}
+
+/** How much of the most is asked at this time of the day: least at three in the morning. */
+function daylight(time: number): number {
+  const hour = (time - new Date(time).getTimezoneOffset() * MINUTE) % (24 * HOUR) / HOUR;
+  return 0.1 + 0.9 * Math.sin((hour - 3) / 24 * Math.PI) ** 2;
 }
 
 /** Chance that is the same each time. https://en.wikipedia.org/wiki/Linear_congruential_generator */

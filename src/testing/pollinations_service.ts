@@ -25,6 +25,8 @@ export class PollinationsService extends ScriptedService {
   readonly files = new FileHost();
   /** Adds to what a reply says of an image. */
   revises: (prompt: string) => string = (prompt) => prompt;
+  /** Pictures are noise, in whatever size that gives; as a PNG it would have about so many bytes. */
+  noiseBytes?: number;
   protected readonly keyPattern = /^(pk_[A-Za-z0-9]{16}|sk_[A-Za-z0-9]{32})$/;
   #drawn = 0;
 
@@ -112,7 +114,8 @@ export class PollinationsService extends ScriptedService {
     const drawn = request.seed === undefined || request.seed === -1 ? ++this.#drawn : 0;
     const words = JSON.stringify([request.prompt, request.model, request.references, request.seed, drawn]);
     const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(words));
-    return await paint({ width, height, format: "jpeg", seed: new DataView(hash).getUint16(0) });
+    const seed = new DataView(hash).getUint16(0);
+    return await paint({ width, height, format: "jpeg", seed, noiseBytes: this.noiseBytes });
   }
 
   async #upload({ form }: RecordedCall): Promise<Reply> {

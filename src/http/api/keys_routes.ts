@@ -139,16 +139,17 @@ export function keysRoutes(admin: Admin) {
       const { provider, ...query } = c.req.valid("query");
       const found: string[] = [];
       const fixed: string[] = [];
-      for (let after: string | undefined;;) {
+      let after: string | undefined;
+      do {
         const page = await listKeys({ ...query, after, limit: PAGE, provider: ownerOf(provider) }, options);
         for (const key of page.data) {
           found.push(key.id);
           if (key.fixed) fixed.push(key.id);
         }
         after = page.next;
-        if (after === undefined) return c.json({ ids: found, fixed }, 200);
         await turn();
-      }
+      } while (after !== undefined);
+      return c.json({ ids: found, fixed }, 200);
     })
     .openapi(summary, (c) => {
       const total: StateCounts = { total: 0, ready: 0, resting: 0, disabled: 0, dead: 0 };

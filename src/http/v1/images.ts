@@ -182,7 +182,7 @@ function streamed(c: EdgeContext, edge: Edge, prepared: Prepared, created: numbe
           onProgress: (share) => void out.write(progressComment(share)),
         });
         await previews;
-        for (const event of await events.completed(result)) await out.write(event);
+        for (const event of await events.completed(result, linkTo(c, edge))) await out.write(event);
         await out.write("data: [DONE]\n\n");
       } catch (error) {
         await previews.catch(() => {});

@@ -103,7 +103,8 @@ function about({ pictures, request }: Result) {
 /** Events of a stream, `image_generation.…` or `image_edit.…`. */
 export interface StreamEvents {
   partial(media: Media, index: number): Promise<string>;
-  completed(result: Result): Promise<string[]>;
+  /** Also tells where each picture can be fetched, if it is stored. */
+  completed(result: Result, linkTo: LinkTo): Promise<string[]>;
 }
 
 /** Builds the events of a stream. */
@@ -128,11 +129,15 @@ export function streamEvents(
   };
   return {
     partial: (media, index) => frame(`${kind}.partial_image`, media, { partial_image_index: index }),
-    completed: (result) => {
+    completed: (result, linkTo) => {
       const usage = imageUsage(result);
       return Promise.all(
-        result.pictures.map(({ media, revisedPrompt }) =>
-          frame(`${kind}.completed`, media, { usage, revised_prompt: revisedPrompt })
+        result.pictures.map(({ media, name, revisedPrompt }) =>
+          frame(`${kind}.completed`, media, {
+            usage,
+            url: name === undefined ? undefined : linkTo(name),
+            revised_prompt: revisedPrompt,
+          })
         ),
       );
     },

@@ -49,11 +49,19 @@ export async function apiFetch(input: RequestInfo | URL, init?: RequestInit): Pr
   throw error;
 }
 
+interface Told {
+  message?: string;
+  code?: string;
+  param?: string;
+}
+
 async function readError(response: Response): Promise<ApiError> {
   const { status, headers } = response;
   const retryAfter = Number(headers.get("retry-after")) || undefined;
   const body: unknown = await response.json().catch(() => undefined);
-  const told = (body as { error?: { message?: string; code?: string; param?: string } } | undefined)?.error;
+  const error = (body as { error?: Told | string } | undefined)?.error;
+  // Tools tell their failures as img-router did.
+  const told: Told | undefined = typeof error === "string" ? { message: error } : error;
   return new ApiError(told?.message ?? `The gateway answered with status ${status}`, {
     status,
     code: told?.code ?? undefined,

@@ -14,7 +14,7 @@ import { shellTexts } from "./texts.ts";
 const SetupPage = lazy(() => import("./pages/setup/page.tsx"));
 const ROUTES = PAGES.map(({ path, load }) => ({ path, component: lazy(load) }));
 /** Links to other places, such as /docs, are not ours to answer. */
-const OURS = new RegExp(`^(${PAGES.map(({ path }) => path).join("|")})$`);
+const OURS = new RegExp(`^(${PAGES.map(({ path }) => path).join("|")})(\\?|$)`);
 
 const isLoading = signal(false);
 const startFailed = signal<Error | undefined>(undefined);

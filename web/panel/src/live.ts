@@ -2,17 +2,18 @@
  * What changes at the gateway while the panel is open, by one stream of events for the whole panel. Lost
  * connections are taken up again, from the last event where the browser can, and else everything is read anew.
  */
-import { effect } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { connectionFailed, connectionWorks, healed } from "./connection.ts";
 import { session } from "./session_state.ts";
 
 /** What an event is about. */
-export type LiveType = "log" | "settings" | "keys" | "health" | "stats" | "pictures" | "jobs";
+export type LiveType = "log" | "settings" | "keys" | "health" | "stats" | "pictures" | "jobs" | "clients";
 /** One event; what else is in it depends on its type. */
 export type LiveEvent = { type: LiveType } & Record<string, unknown>;
 
-const TYPES: LiveType[] = ["log", "settings", "keys", "health", "stats", "pictures", "jobs"];
+const TYPES: LiveType[] = ["log", "settings", "keys", "health", "stats", "pictures", "jobs", "clients"];
 const LONGEST_PAUSE = 15_000;
+const OVERLAP = 1000;
 const listeners = new Map<LiveType, Set<(event: LiveEvent) => void>>();
 
 /** Hears events of some types, until what it gives is called. */
@@ -29,17 +30,37 @@ function tell({ data, type }: MessageEvent<string>): void {
   listeners.get(event.type ?? type)?.forEach((hear) => hear(event));
 }
 
+/** How many show the log: the stream brings it along only then, since it can be much. */
+const logReaders = signal(0);
+const bringsLog = computed(() => logReaders.value > 0);
+
+/** Grows when a stream that brings the log has begun: what was written before that did not come with it. */
+export const logBegun = signal(0);
+
+/** Hears each entry of the log as it is written, until what it gives is called. */
+export function listenToLog(hear: (entry: LiveEvent) => void): () => void {
+  const stop = listen(["log"], hear);
+  logReaders.value++;
+  return () => {
+    stop();
+    // The next page may show the log as well.
+    setTimeout(() => logReaders.value--, OVERLAP);
+  };
+}
+
 /** Opens the stream while somebody is logged in. To be called once. */
 export function followGateway(): void {
   effect(() => {
     if (session.value !== "in") return;
+    const hasLog = bringsLog.value;
+    const address = hasLog ? "/api/live?log=trace" : "/api/live";
     let pause = 1000;
     let source: EventSource | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isFirst = true;
     let isOver = false;
     const open = () => {
-      source = new EventSource("/api/live");
+      source = new EventSource(address);
       source.addEventListener("message", tell);
       for (const type of TYPES) source.addEventListener(type, tell);
       source.addEventListener("open", () => {
@@ -48,6 +69,7 @@ export function followGateway(): void {
         // The stream is a new one, and knows nothing of what was missed.
         if (!isFirst) healed.value++;
         isFirst = false;
+        if (hasLog) logBegun.value++;
       });
       source.addEventListener("error", ({ target }) => {
         const { readyState } = target as EventSource;
@@ -71,8 +93,11 @@ export function followGateway(): void {
     open();
     return () => {
       isOver = true;
-      source?.close();
       clearTimeout(timer);
+      const old = source;
+      // The one that takes its place begins before this one ends, so that nothing falls between them.
+      if (session.peek() === "in") setTimeout(() => old?.close(), OVERLAP);
+      else old?.close();
     };
   });
 }

@@ -1,4 +1,4 @@
-/** What the panel remembers in this browser: choices of looks. Never anything secret. */
+/** What the panel remembers in this browser: choices of looks, the last prompts. Never anything secret. */
 
 const PREFIX = "imgrouter.";
 

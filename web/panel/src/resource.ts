@@ -19,6 +19,8 @@ export interface Resource<T> {
 export interface ResourceOptions {
   /** Live events after which it is; many at once count as one. */
   on?: readonly LiveType[];
+  /** For how many ms events count as one. Default 400; more where reading costs the gateway something. */
+  gather?: number;
   /** What `load` depends on: another value reads again, and drops what was read for the old one. */
   by?: readonly (string | number | boolean | undefined)[];
   /** Also after this many ms. */
@@ -33,7 +35,7 @@ const MANY = 400;
  */
 export function useResource<T>(
   load: (signal: AbortSignal) => Promise<T>,
-  { on = [], by = [], every }: ResourceOptions = {},
+  { on = [], by = [], every, gather = MANY }: ResourceOptions = {},
 ): Resource<T> {
   const data = useSignal<T>();
   const error = useSignal<Error>();
@@ -67,7 +69,7 @@ export function useResource<T>(
 
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const soon = () => timer ??= setTimeout(() => (timer = undefined, reload()), MANY);
+    const soon = () => timer ??= setTimeout(() => (timer = undefined, reload()), gather);
     const stops = [listen(on, soon), healed.subscribe((times) => void (times > 0 && soon()))];
     const clock = every === undefined ? undefined : setInterval(() => document.hidden || reload(), every);
     return () => {
@@ -75,7 +77,7 @@ export function useResource<T>(
       clearTimeout(timer);
       clearInterval(clock);
     };
-  }, [on.join(), every, reload]);
+  }, [on.join(), every, gather, reload]);
 
   return { data, error, loading, reload };
 }

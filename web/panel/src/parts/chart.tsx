@@ -18,6 +18,8 @@ export interface ChartProps {
   kind?: "line" | "bars";
   /** How a value is written: `formatMoney`. */
   format?: (value: number) => string;
+  /** How it is written beside the axis, where there is little room. */
+  formatTick?: (value: number) => string;
   /** In px. */
   height?: number;
 }
@@ -58,7 +60,7 @@ export function Chart(props: ChartProps) {
                     <td class="lead">{formatTime(time, { dateStyle: "short", timeStyle: "short" })}</td>
                     {series.map((one) => (
                       <td key={one.label} class="numeric" data-label={one.label}>
-                        {format(one.values[index] ?? 0)}
+                        {written(one.values[index], format)}
                       </td>
                     ))}
                   </tr>
@@ -70,6 +72,11 @@ export function Chart(props: ChartProps) {
       </details>
     </figure>
   );
+}
+
+/** A value in words; where there is none, that is said. */
+export function written(value: number | null | undefined, format: (value: number) => string): string {
+  return value === null || value === undefined ? "–" : format(value);
 }
 
 /** The colour of a series; there are six, then they begin anew. */

@@ -4,11 +4,14 @@ import UPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { formatNumber, formatShort, formatTime } from "../format.ts";
 import { isDark } from "../theme.ts";
-import type { ChartProps } from "./chart.tsx";
+import { type ChartProps, written } from "./chart.tsx";
+
+type ChartOptions = Omit<ChartProps, "label">;
 
 /** Draws, and draws again when the theme or the room changes. */
 export function ChartCanvas(
-  { times, series, kind = "line", format = formatNumber, height = 224 }: ChartProps,
+  { times, series, kind = "line", format = formatNumber, formatTick = shortened(format), height = 224 }:
+    ChartProps,
 ) {
   const box = useRef<HTMLDivElement>(null);
   const dark = isDark();
@@ -18,7 +21,7 @@ export function ChartCanvas(
   useEffect(() => {
     const element = box.current!;
     plot.current = new UPlot(
-      optionsOf(element, { series, kind, format, height, times }),
+      optionsOf(element, { series, kind, format, formatTick, height, times }),
       data,
       element,
     );
@@ -49,9 +52,7 @@ function dataOf(
 
 function optionsOf(
   element: HTMLElement,
-  { series, kind, format, height }: Required<
-    Pick<ChartProps, "series" | "kind" | "format" | "height" | "times">
-  >,
+  { series, kind, format, formatTick, height, times }: Required<ChartOptions>,
 ): UPlot.Options {
   const style = getComputedStyle(element);
   // A canvas knows neither variables nor light-dark(): let the browser work them out.
@@ -62,6 +63,7 @@ function optionsOf(
   };
   const ink = colour("--ink-soft");
   const line = colour("--line");
+  const room = kind === "bars" ? (times[1]! - times[0]!) / 2000 || 0 : 0;
   const colours = series.map((_, index) => colour(`--series-${index % 6 + 1}`));
   probe.remove();
   const axis: UPlot.Axis = {
@@ -76,7 +78,11 @@ function optionsOf(
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     padding: [12, 8, 0, 0],
-    scales: { y: { range: (_plot, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
+    scales: {
+      // A bar stands on both sides of its moment.
+      x: { range: (_plot, low, high) => [low - room, high + room] },
+      y: { range: (_plot, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] },
+    },
     axes: [
       {
         ...axis,
@@ -88,7 +94,7 @@ function optionsOf(
       {
         ...axis,
         size: 58,
-        values: (_plot, ticks) => ticks.map((tick) => tick < 1000 ? format(tick) : formatShort(tick)),
+        values: (_plot, ticks) => ticks.map(formatTick),
       },
     ],
     series: [
@@ -99,12 +105,20 @@ function optionsOf(
         width: kind === "bars" ? 0 : 2,
         fill: kind === "bars" ? colours[index] : series.length === 1 ? soft(colours[index]!) : undefined,
         paths: kind === "bars" ? UPlot.paths.bars!({ size: [0.7, 40], radius: 0.15 }) : undefined,
-        points: { show: false },
+        // A value between two gaps has no line.
+        points: {
+          show: (plot, at) => kind === "line" && plot.data[at]!.some((value) => value === null),
+          size: 5,
+        },
         value: (_plot, value) => value === null ? "" : format(value),
       })),
     ],
     plugins: [tipOf(series, format)],
   };
+}
+
+function shortened(format: (value: number) => string): (value: number) => string {
+  return (value) => value < 1000 ? format(value) : formatShort(value);
 }
 
 function soft(colour: string): string {
@@ -132,7 +146,7 @@ function tipOf(series: ChartProps["series"], format: (value: number) => string):
         tip.hidden = idx === null || idx === undefined || left < 0;
         if (tip.hidden) return;
         const time = plot.data[0][idx!]!;
-        const lines = series.map(({ label, values }) => `${label}  ${format(values[idx!] ?? 0)}`);
+        const lines = series.map(({ label, values }) => `${label}  ${written(values[idx!], format)}`);
         tip.textContent = [formatTime(time * 1000, { dateStyle: "medium", timeStyle: "short" }), ...lines]
           .join("\n");
         const isRight = left > plot.over.clientWidth / 2;

@@ -1,6 +1,6 @@
 /** Takes files that are dropped, pasted or chosen. */
 import { useSignal } from "@preact/signals";
-import { ImagePlus } from "lucide-preact";
+import { ImagePlus, type LucideIcon } from "lucide-preact";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Button } from "./button.tsx";
@@ -8,16 +8,19 @@ import { toast } from "./toasts.tsx";
 import { partTexts } from "./texts.ts";
 
 /** `<DropZone label={t.inputs} accept="image/*" multiple onFiles={add} />`; `paste` takes a paste anywhere in the page. */
-export function DropZone({ label, accept = "", multiple, paste, onFiles, children }: {
-  label: string;
-  /** As of `<input type="file">`: `image/*`, `text/csv,.txt`. */
-  accept?: string;
-  multiple?: boolean;
-  paste?: boolean;
-  onFiles: (files: File[]) => void;
-  /** A hint below. */
-  children?: ComponentChildren;
-}) {
+export function DropZone(
+  { label, accept = "", multiple, paste, icon: Icon = ImagePlus, onFiles, children }: {
+    label: string;
+    /** As of `<input type="file">`: `image/*`, `text/csv,.txt`. */
+    accept?: string;
+    multiple?: boolean;
+    paste?: boolean;
+    icon?: LucideIcon;
+    onFiles: (files: File[]) => void;
+    /** A hint below. */
+    children?: ComponentChildren;
+  },
+) {
   const t = partTexts();
   const isOver = useSignal(false);
   const input = useRef<HTMLInputElement>(null);
@@ -57,7 +60,7 @@ export function DropZone({ label, accept = "", multiple, paste, onFiles, childre
         take(event.dataTransfer?.files ?? []);
       }}
     >
-      <ImagePlus size={26} strokeWidth={1.5} aria-hidden="true" />
+      <Icon size={26} strokeWidth={1.5} aria-hidden="true" />
       <div class="row">
         {t.drop}
         <Button small onClick={() => input.current?.click()}>{t.choose}</Button>

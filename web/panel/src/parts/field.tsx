@@ -80,25 +80,35 @@ function Below({ id, hint, error }: { id: string; hint?: ComponentChildren; erro
 
 /** One line of text; `type="password"`, `"url"`, `"datetime-local"` and so on as `<input>`. */
 export function TextField(
-  { label, hint, error, hideLabel, disabled, value, onValue, type = "text", ...rest }:
+  { label, hint, error, hideLabel, disabled, value, onValue, type = "text", suggestions = [], ...rest }:
     & FieldProps
     & Value<string>
     & Rest
-    & { type?: "text" | "password" | "url" | "email" | "date" | "datetime-local" },
+    & {
+      type?: "text" | "password" | "url" | "email" | "date" | "datetime-local";
+      suggestions?: readonly string[];
+    },
 ) {
+  const id = useId();
   return (
     <Field {...{ label, hint, error, hideLabel, disabled }}>
       {(props) => (
-        <input
-          autocomplete="off"
-          {...rest}
-          {...props}
-          // JSX wants to know which of them it is; what differs between them is not used here.
-          type={type as "text"}
-          class="input"
-          value={value}
-          onInput={({ currentTarget }) => onValue(currentTarget.value)}
-        />
+        <>
+          <input
+            autocomplete="off"
+            {...rest}
+            {...props}
+            // JSX wants to know which of them it is; what differs between them is not used here.
+            type={type as "text"}
+            class="input"
+            list={suggestions.length > 0 ? id : undefined}
+            value={value}
+            onInput={({ currentTarget }) => onValue(currentTarget.value)}
+          />
+          {suggestions.length > 0 && (
+            <datalist id={id}>{suggestions.map((name) => <option key={name} value={name} />)}</datalist>
+          )}
+        </>
       )}
     </Field>
   );
@@ -228,7 +238,9 @@ export function ListField(
   const take = (text: string) => {
     const added = text.split(/[\n,，;；]+/).map((entry) => entry.trim()).filter(Boolean);
     typed.value = "";
-    if (added.length > 0) onValue([...new Set([...value, ...added])]);
+    // Of two entries that look alike, such as masks of secrets, neither may get lost.
+    const isNew = (entry: string, index: number) => !value.includes(entry) && added.indexOf(entry) === index;
+    if (added.length > 0) onValue([...value, ...added.filter(isNew)]);
   };
   return (
     <Field {...{ label, error, hideLabel, disabled }} hint={hint ?? t.listHint}>
@@ -236,14 +248,14 @@ export function ListField(
         <>
           {value.length > 0 && (
             <ul class="tags" aria-label={label}>
-              {value.map((entry) => (
-                <li key={entry} class="tag">
+              {value.map((entry, index) => (
+                <li key={`${entry} ${index}`} class="tag">
                   {entry}
                   <button
                     type="button"
                     aria-label={t.remove(entry)}
                     disabled={disabled}
-                    onClick={() => onValue(value.filter((other) => other !== entry))}
+                    onClick={() => onValue(value.filter((_, other) => other !== index))}
                   >
                     <X size={14} aria-hidden="true" />
                   </button>

@@ -30,6 +30,9 @@ interface WindowOptions {
   follow?: boolean;
 }
 
+/** So near to the end, in px, is at the end. */
+const AT_END = 40;
+
 function useWindow({ count, estimate, keyOf, follow }: WindowOptions) {
   const box = useRef<HTMLDivElement>(null);
   const [, redraw] = useReducer((times: number, _: void) => times + 1, 0);
@@ -39,6 +42,9 @@ function useWindow({ count, estimate, keyOf, follow }: WindowOptions) {
     estimateSize: () => estimate,
     getItemKey: keyOf,
     overscan: 8,
+    // Who reads further up keeps the place, although old lines go and new ones come.
+    anchorTo: follow === undefined ? "start" : "end",
+    scrollEndThreshold: AT_END,
     scrollToFn: elementScroll,
     observeElementRect,
     observeElementOffset,
@@ -50,12 +56,12 @@ function useWindow({ count, estimate, keyOf, follow }: WindowOptions) {
   useLayoutEffect(() => virtual._willUpdate());
   const isAtEnd = useRef(true);
   useLayoutEffect(() => {
-    if (follow && isAtEnd.current && count > 0) virtual.scrollToIndex(count - 1, { align: "end" });
+    if (follow && isAtEnd.current && count > 0) virtual.scrollToEnd();
   }, [count, follow]);
   const onScroll = (
     { currentTarget: { scrollHeight, scrollTop, clientHeight } }: { currentTarget: Element },
   ) => {
-    isAtEnd.current = scrollHeight - scrollTop - clientHeight < 40;
+    isAtEnd.current = scrollHeight - scrollTop - clientHeight < AT_END;
   };
   return { box, virtual, onScroll };
 }
@@ -89,6 +95,13 @@ export function VirtualList<Item>(
     follow,
   });
   const visible = virtual.getVirtualItems();
+  /** The browser would move there little by little, and be stopped by rows that turn out to be higher. */
+  const jump = (event: KeyboardEvent) => {
+    if (event.target !== event.currentTarget || !["Home", "End"].includes(event.key)) return;
+    event.preventDefault();
+    if (event.key === "Home") virtual.scrollToOffset(0);
+    else virtual.scrollToEnd();
+  };
   const isEnd = items.length > 0 && visible.at(-1)?.index === items.length - 1;
   useLayoutEffect(() => {
     if (isEnd) onEnd?.();
@@ -102,6 +115,7 @@ export function VirtualList<Item>(
       aria-label={label}
       tabIndex={0}
       onScroll={onScroll}
+      onKeyDown={jump}
     >
       <div class="inner" role="presentation" style={{ height: `${virtual.getTotalSize()}px` }}>
         {visible.map(({ key, index, start }) => (
@@ -125,10 +139,25 @@ export function VirtualList<Item>(
 
 /** As DataTable, for any number of rows; columns have a `width`. */
 export function VirtualTable<Row>(
-  { label, rows, columns, rowKey, onOpen, selected, rowLabel = rowKey, order: first, height = "page" }:
+  {
+    label,
+    rows,
+    columns,
+    rowKey,
+    onOpen,
+    selected,
+    rowLabel = rowKey,
+    order: first,
+    height = "page",
+    onVisible,
+  }:
     & TableProps<Row>
     & BoxProps
-    & { order?: Order },
+    & {
+      order?: Order;
+      /** Other rows came into view; the places of the first and the last of them. */
+      onVisible?: (first: number, last: number) => void;
+    },
 ) {
   const order = useSignal(first);
   const ordered = useMemo(() => sorted(rows, columns, order.value), [rows, columns, order.value]);
@@ -138,6 +167,10 @@ export function VirtualTable<Row>(
     estimate: 41,
     keyOf: (index) => rowKey(ordered[index]!),
   });
+  const visible = virtual.getVirtualItems();
+  const from = visible[0]?.index ?? 0;
+  const to = visible.at(-1)?.index ?? 0;
+  useLayoutEffect(() => onVisible?.(from, to), [from, to, rows]);
   const tracks = columns.map(({ width }) => width ?? "minmax(0, 1fr)");
   const style = { "--columns": [...selected ? ["2.6rem"] : [], ...tracks].join(" "), ...boxStyle(height) };
   return (
@@ -170,7 +203,7 @@ export function VirtualTable<Row>(
           ))}
         </div>
         <div class="inner" role="rowgroup" style={{ height: `${virtual.getTotalSize()}px` }}>
-          {virtual.getVirtualItems().map(({ key, index, start }) => {
+          {visible.map(({ key, index, start }) => {
             const row = ordered[index]!;
             const name = rowKey(row);
             return (

@@ -20,6 +20,7 @@ export default function UpdatePage() {
   const t = texts();
   const isForced = useRef(false);
   const found = useResource((signal) => readRelease(isForced.current, signal));
+  const info = useResource((signal) => call(api.info.$get({}, { init: { signal } })));
   const check = () => {
     isForced.current = true;
     found.reload();
@@ -31,6 +32,15 @@ export default function UpdatePage() {
       </PageHeader>
       <div class="stack">
         <Loaded from={found}>{(release) => <Versions {...release} />}</Loaded>
+        {found.error.value && !found.data.value && info.data.value && (
+          <Card>
+            <Facts>
+              <Fact name={t.running}>
+                <Badge>{info.data.value.version}</Badge>
+              </Fact>
+            </Facts>
+          </Card>
+        )}
         <Card title={t.how}>
           <div class="stack">
             <p class="soft">{t.howLead}</p>

@@ -1,0 +1,65 @@
+/** What is said about settings wherever they are changed. */
+import { dictionary, plural } from "../i18n.ts";
+
+export const settingTexts = dictionary({
+  en: {
+    fixed: (variable: string) => `Fixed by ${variable}`,
+    environmentOnly: (variable: string) => `Only by ${variable}`,
+    restart: "Takes effect at the next start",
+    reset: (title: string) => `${title}: back to the default`,
+    undo: (title: string) => `${title}: undo the change`,
+    isDefault: "Default",
+    notSet: "Not set",
+    on: "On",
+    off: "Off",
+    replace: "Replace",
+    remove: "Remove",
+    keep: "Keep the stored one",
+    willGo: "Will be removed",
+    typeNew: "Type the new one",
+    list: "Press Enter after each one.",
+    json: "This is not a JSON object; check commas and quotation marks.",
+    wrong: (expected: string) => `This does not fit. Allowed: ${expected}`,
+    elsewhere: (value: string) => `Meanwhile changed elsewhere to: ${value}`,
+    nothing: "nothing",
+    changes: (count: number) =>
+      plural(count, "1 change is not saved yet.", `${count} changes are not saved yet.`),
+    conflicts: (count: number) =>
+      plural(
+        count,
+        "One of them was meanwhile changed elsewhere, too.",
+        `${count} of them were meanwhile changed elsewhere, too.`,
+      ),
+    stale:
+      "Somebody else saved settings in the meantime. What you typed is still here: look at it once more and save again.",
+    saved: (count: number) => plural(count, "1 setting saved", `${count} settings saved`),
+    savedLater: (count: number, titles: string) =>
+      `${plural(count, "1 setting saved", `${count} settings saved`)}; at the next start: ${titles}`,
+  },
+  zh: {
+    fixed: (variable: string) => `由 ${variable} 固定`,
+    environmentOnly: (variable: string) => `只能由 ${variable} 设置`,
+    restart: "下次启动时生效",
+    reset: (title: string) => `${title}：恢复默认值`,
+    undo: (title: string) => `${title}：撤销更改`,
+    isDefault: "默认",
+    notSet: "不设置",
+    on: "开启",
+    off: "关闭",
+    replace: "替换",
+    remove: "移除",
+    keep: "保留原值",
+    willGo: "将被移除",
+    typeNew: "输入新值",
+    list: "每输入一项后按回车键。",
+    json: "不是有效的 JSON 对象，请检查逗号和引号。",
+    wrong: (expected: string) => `值不符合要求，允许：${expected}`,
+    elsewhere: (value: string) => `在别处已被改为：${value}`,
+    nothing: "空",
+    changes: (count: number) => `有 ${count} 项更改尚未保存。`,
+    conflicts: (count: number) => `其中 ${count} 项同时在别处被修改。`,
+    stale: "期间有人保存了设置。你输入的内容仍然保留：请再看一遍，然后重新保存。",
+    saved: (count: number) => `已保存 ${count} 项设置`,
+    savedLater: (count: number, titles: string) => `已保存 ${count} 项设置；下次启动时生效：${titles}`,
+  },
+});
