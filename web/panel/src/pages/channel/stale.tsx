@@ -1,5 +1,5 @@
 /** Saves that somebody else was quicker than: what changed is told, and whoever typed decides. */
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { ApiError } from "../../api.ts";
 import { confirm } from "../../parts/dialog.tsx";
 import { type FormOptions, type FormState, useForm } from "../../parts/form.tsx";
@@ -28,8 +28,8 @@ export function useSettingsForm<T extends object>(
   { shown, reread, save, named = (values) => values, check, onSaved }: SettingsFormOptions<T>,
 ): FormState<T> {
   const began = useRef(shown);
-  /** What the page shows until it has read what was saved. */
-  const old = useRef("");
+  /** What was saved here, and what the page goes on showing until it has read that. */
+  const saved = useRef<{ now: Shown<T>; old: string } | undefined>(undefined);
   const form = useForm({
     initial: shown.values,
     check,
@@ -41,14 +41,17 @@ export function useSettingsForm<T extends object>(
         reread: async () => plain(await reread()),
         save: (revision) => save(values, before, revision),
       });
-      old.current = shown.revision;
-      began.current = await reread();
+      saved.current = { now: await reread(), old: shown.revision };
       toast.good(texts().saved);
       onSaved();
     },
   });
-  const isFree = !form.isDirty.peek() && !form.busy.peek();
-  if (isFree && shown.revision !== old.current) began.current = shown;
+  const latest = saved.current?.old === shown.revision ? saved.current.now : shown;
+  useEffect(() => {
+    if (form.isDirty.peek()) return;
+    began.current = latest;
+    form.reset(latest.values);
+  }, [latest.revision, form.busy.value]);
   return form;
 }
 

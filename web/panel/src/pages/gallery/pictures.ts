@@ -80,7 +80,10 @@ export function usePictures(filter: Filter, onNew: (count: number) => void): End
     const soon = () => {
       if (!pictures.loading.peek()) timer ??= setTimeout(refresh, PAUSE);
     };
-    const stops = [listen(["pictures", "jobs"], soon), healed.subscribe((times) => void (times > 0 && soon()))];
+    const stops = [
+      listen(["pictures", "jobs"], soon),
+      healed.subscribe((times) => void (times > 0 && soon())),
+    ];
     return () => {
       left.abort();
       clearTimeout(timer);

@@ -52,23 +52,26 @@ export function ModelBox({ label, value, onValue, choice }: {
     typed.value = undefined;
     if (option) onValue(option.value);
   };
-  const move = (to: number) => {
-    active.value = (to + options.length) % Math.max(1, options.length);
+  const move = (to: number, among: number) => {
+    active.value = (to + among) % Math.max(1, among);
     list.current?.querySelectorAll("[role=option]")[active.value]?.scrollIntoView({ block: "nearest" });
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const { key } = event;
+    // What is typed may be newer than what is drawn.
+    const now = typed.peek() === undefined ? undefined : groupsOf(providers, typed.peek()!);
+    const offered = now?.flatMap(({ options }) => options);
     if (key === "ArrowDown" || key === "ArrowUp") {
       event.preventDefault();
-      if (isOpen) move(active.value + (key === "ArrowDown" ? 1 : -1));
+      if (offered) move(active.peek() + (key === "ArrowDown" ? 1 : -1), offered.length);
       else open();
     }
-    if (!isOpen) return;
     if (key === "Enter" && !event.isComposing) {
+      // Choosing a model must not order a picture.
       event.preventDefault();
-      choose(options[active.value]);
+      if (offered) choose(offered[active.peek()]);
     }
-    if (key === "Escape") {
+    if (key === "Escape" && offered) {
       event.preventDefault();
       event.stopPropagation();
       typed.value = undefined;
