@@ -9,7 +9,7 @@ export interface BuffersOptions {
   budget: number;
   large: number;
   small: number;
-  /** Free memory that is kept for the next who asks. */
+  /** Free memory of each size that is kept for the next who asks. */
   spare: number;
 }
 
@@ -20,7 +20,6 @@ const MEBIBYTE = 1024 * KIBIBYTE;
 export class Buffers {
   readonly #free: { [size: number]: ArrayBuffer[] };
   #lent = 0;
-  #spare = 0;
 
   constructor(
     private readonly options: BuffersOptions = {
@@ -47,10 +46,7 @@ export class Buffers {
   take(): ArrayBuffer {
     const size = this.isScarce ? this.options.small : this.options.large;
     this.#lent += size;
-    const buffer = this.#free[size]!.pop();
-    if (!buffer) return new ArrayBuffer(size);
-    this.#spare -= size;
-    return buffer;
+    return this.#free[size]!.pop() ?? new ArrayBuffer(size);
   }
 
   /** Counts a buffer of `size` bytes as gone: a read that failed keeps it. */
@@ -62,9 +58,8 @@ export class Buffers {
   give(buffer: ArrayBuffer): void {
     const { byteLength } = buffer;
     this.#lent -= byteLength;
-    if (this.#spare + byteLength > this.options.spare) return;
-    this.#spare += byteLength;
-    this.#free[byteLength]!.push(buffer);
+    const free = this.#free[byteLength]!;
+    if ((free.length + 1) * byteLength <= this.options.spare) free.push(buffer);
   }
 }
 

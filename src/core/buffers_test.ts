@@ -10,7 +10,7 @@ async function all(pieces: Pieces): Promise<Uint8Array> {
 }
 
 Deno.test("a buffer that was given back is lent again", () => {
-  const pool = new Buffers({ budget: 1000, large: 100, small: 10, spare: 2 });
+  const pool = new Buffers({ budget: 1000, large: 100, small: 10, spare: 200 });
   const first = pool.take();
   assert.equal(first.byteLength, 100);
   pool.give(first);
@@ -19,7 +19,7 @@ Deno.test("a buffer that was given back is lent again", () => {
 });
 
 Deno.test("beyond the budget buffers are small, and large again once others are back", () => {
-  const pool = new Buffers({ budget: 200, large: 100, small: 10, spare: 2 });
+  const pool = new Buffers({ budget: 200, large: 100, small: 10, spare: 200 });
   const taken = [pool.take(), pool.take(), pool.take()];
   assert.deepEqual(taken.map(({ byteLength }) => byteLength), [100, 100, 10]);
   assert.equal(pool.lent, 210);
@@ -29,7 +29,7 @@ Deno.test("beyond the budget buffers are small, and large again once others are 
 });
 
 Deno.test("no more buffers are kept than are worth it", () => {
-  const pool = new Buffers({ budget: 1000, large: 100, small: 10, spare: 1 });
+  const pool = new Buffers({ budget: 1000, large: 100, small: 10, spare: 100 });
   const [one, two] = [pool.take(), pool.take()];
   pool.give(one);
   pool.give(two);

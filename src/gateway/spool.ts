@@ -42,7 +42,7 @@ export interface SpoolOptions {
 export type Spooled = { size: number } & ({ draft: Draft } | { bytes: Uint8Array });
 
 /** How much may wait for the disk before whoever sends has to wait as well, in bytes. */
-const MAX_QUEUED = 512 * 1024;
+const MAX_QUEUED = 1024 * 1024;
 /** A disk that makes somebody wait for longer, in ms, is waited for no more until it has caught up. */
 const PATIENCE = 2000;
 

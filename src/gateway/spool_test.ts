@@ -171,7 +171,7 @@ Deno.test("a disk that is behind slows the picture down, but not for more than t
   const { stream, spool, disk, clock, source, room } = await scene();
   disk.stall();
   const running = stream.run();
-  await clock.sleeping(2000, 2);
+  await clock.sleeping(2000, 1);
   assert.ok(source.asked < 16, `${source.asked} pieces were asked for`);
   await clock.pass(2000);
   await running;
@@ -187,7 +187,7 @@ Deno.test("a disk that catches up in time costs no memory", async () => {
   const { stream, spool, disk, clock, room } = await scene();
   disk.stall();
   const running = stream.run();
-  await clock.sleeping(2000, 2);
+  await clock.sleeping(2000, 1);
   await clock.pass(1900);
   disk.goOn();
   await running;
@@ -201,7 +201,7 @@ Deno.test("a disk that never answers holds nobody up, and keeps little of what i
   const { stream, disk, clock } = await scene({ room });
   disk.stall();
   const running = stream.run();
-  await clock.sleeping(2000, 2);
+  await clock.sleeping(2000, 1);
   await clock.pass(2000);
   await running;
   await clock.sleeping(2000, 0);
@@ -229,7 +229,7 @@ Deno.test("a disk that stalls with no room in memory loses the picture once it a
   const { stream, spool, disk, clock, errors } = await scene({ room });
   disk.stall();
   const running = stream.run();
-  await clock.sleeping(2000, 2);
+  await clock.sleeping(2000, 1);
   await clock.pass(2000);
   await running;
   disk.goOn();
@@ -242,7 +242,7 @@ Deno.test("a picture that breaks off before a stalled disk answers leaves nothin
   const { stream, spool, disk, clock, room } = await scene({ failure: new Error("connection reset") });
   disk.stall();
   const broken = assert.rejects(stream.run(), /connection reset/);
-  await clock.sleeping(2000, 2);
+  await clock.sleeping(2000, 1);
   await clock.pass(2000);
   await broken;
   assert.equal(disk.discarded, 0);

@@ -94,15 +94,21 @@ export function openCall(options: CallOptions): Call {
 
   /** A bad address in a provider's reply is the provider's fault, not the caller's. */
   async function openResult(url: string, signal?: AbortSignal): Promise<ImageStream> {
-    try {
-      return await options.open(url, signal);
-    } catch (error) {
-      signal?.throwIfAborted();
+    const told = (error: unknown) => {
+      if (signal?.aborted) return signal.reason;
+      if (error instanceof Failed && error.failure.kind === "cancelled") return error;
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Failed(
+      return new Failed(
         { kind: "malformed_reply", message: `the result could not be fetched: ${reason}` },
         error,
       );
+    };
+    try {
+      const stream = await options.open(url, signal);
+      stream.explain = told;
+      return stream;
+    } catch (error) {
+      throw told(error);
     }
   }
 

@@ -36,26 +36,26 @@ export async function readLongJson(response: Response): Promise<ShortReply | Lon
   if (!body || (lengthOf(response) ?? Infinity) <= LONG) return { text: await response.text() };
   const pieces = piecesOf(body);
   const seen: Piece[] = [];
-  let start: Uint8Array = new Uint8Array();
   try {
-    for (let scanned = 0;;) {
+    let length = 0;
+    // What is not known yet to belong to a short text, and where it begins.
+    let text = "";
+    let start = 0;
+    for (;;) {
       const piece = await pieces.next();
-      if (!piece) return { text: textOf(start) };
+      if (!piece) return { text: textOf(joined(seen.map(({ bytes }) => bytes))) };
       seen.push(piece);
-      start = seen.length === 1 ? piece.bytes : joined([start, piece.bytes]);
-      if (start.length > MAX_BYTES) throw endless();
-      const found = findLong(start, scanned);
-      if (found.opening !== undefined) {
-        const first = found.opening + 1;
-        return longReply(
-          start.slice(0, first),
-          seen.length === 1 ? piece.retain().part(first) : new Piece(start.slice(first)),
-          pieces,
-          lengthOf(response) && lengthOf(response)! - first,
-        );
+      length += piece.bytes.length;
+      if (length > MAX_BYTES) throw endless();
+      text += asciiText(piece.bytes);
+      const { opening, scanned } = findLong(text);
+      if (opening !== undefined) {
+        const first = start + opening + 1;
+        const total = lengthOf(response);
+        return longReply(takeHead(seen, first), seen.splice(0), pieces, total && total - first);
       }
-      scanned = found.scanned;
-      if (seen.length === 1) start = start.slice();
+      text = text.slice(scanned);
+      start += scanned;
     }
   } catch (error) {
     pieces.cancel(error);
@@ -65,16 +65,27 @@ export async function readLongJson(response: Response): Promise<ShortReply | Lon
   }
 }
 
+/** Takes the first `length` bytes off the pieces. */
+function takeHead(pieces: Piece[], length: number): Uint8Array {
+  const head: Uint8Array[] = [];
+  for (let left = length; left > 0;) {
+    const piece = pieces.shift()!;
+    head.push(piece.bytes.slice(0, left));
+    if (piece.bytes.length > left) pieces.unshift(piece.part(left));
+    else piece.release();
+    left -= head.at(-1)!.length;
+  }
+  return joined(head);
+}
+
 /** Looks for a text whose end is further away than `LONG`; `scanned` is where to go on looking. */
-function findLong(bytes: Uint8Array, from: number): { opening?: number; scanned: number } {
-  const text = asciiText(bytes.subarray(from));
+function findLong(text: string): { opening?: number; scanned: number } {
   for (let at = 0;;) {
     const opening = text.indexOf('"', at);
-    if (opening < 0) return { scanned: bytes.length };
-    const scanned = from + opening;
+    if (opening < 0) return { scanned: text.length };
     const closing = closingQuote(text, opening + 1);
-    if ((closing < 0 ? text.length : closing) - opening > LONG) return { opening: scanned, scanned };
-    if (closing < 0) return { scanned };
+    if ((closing < 0 ? text.length : closing) - opening > LONG) return { opening, scanned: opening };
+    if (closing < 0) return { scanned: opening };
     at = closing + 1;
   }
 }
@@ -95,12 +106,11 @@ function lengthOf({ headers }: Response): number | undefined {
   return headers.has("content-encoding") ? undefined : Number(headers.get("content-length")) || undefined;
 }
 
-function longReply(head: Uint8Array, first: Piece, source: Pieces, most?: number): LongReply {
+function longReply(head: Uint8Array, waiting: Piece[], source: Pieces, most?: number): LongReply {
   const tail = Promise.withResolvers<string>();
   tail.promise.catch(() => {});
   const after: Uint8Array[] = [];
   const unescape = new Unescaper();
-  let waiting: Piece | undefined = first;
   let ended = false;
 
   async function readTail(): Promise<void> {
@@ -126,13 +136,16 @@ function longReply(head: Uint8Array, first: Piece, source: Pieces, most?: number
     pieces: {
       async next() {
         if (ended) return undefined;
-        const piece = waiting ?? await source.next();
-        waiting = undefined;
+        const piece = waiting.shift() ?? await source.next();
         if (!piece) throw brokeOff();
         const { text, end } = unescape.next(piece);
         if (end === undefined) return text;
         ended = true;
         after.push(end);
+        for (const piece of waiting.splice(0)) {
+          after.push(piece.bytes.slice());
+          piece.release();
+        }
         await readTail();
         if (text.bytes.length > 0) return text;
         text.release();
@@ -140,8 +153,7 @@ function longReply(head: Uint8Array, first: Piece, source: Pieces, most?: number
       },
       cancel(reason) {
         ended = true;
-        waiting?.release();
-        waiting = undefined;
+        for (const piece of waiting.splice(0)) piece.release();
         tail.reject(reason);
         source.cancel(reason);
       },

@@ -64,12 +64,21 @@ export function standingOf(
   return expiresAt !== null && Date.parse(expiresAt) <= now ? "expired" : "enabled";
 }
 
-/** A call that a reader can paste into a terminal. */
-export function exampleOf(key: string): string {
+/** Whether a call that names no model would find nobody to ask. */
+export async function lacksProvider(signal: AbortSignal): Promise<boolean> {
+  const { error } = await call(
+    api.routing.preview.$post({ json: { task: "generate" } }, { init: { signal } }),
+  );
+  return error?.code === "no_provider";
+}
+
+/** A call that a reader can paste into a terminal. @param model for a gateway that can't choose one yet */
+export function exampleOf(key: string, model?: string): string {
+  const body = { ...model && { model }, prompt: "A lighthouse in the fog", size: "1024x1024" };
   return `curl ${location.origin}/v1/images/generations \\
   -H "Authorization: Bearer ${key}" \\
   -H "Content-Type: application/json" \\
-  -d '{"prompt": "A lighthouse in the fog", "size": "1024x1024"}'`;
+  -d '${JSON.stringify(body)}'`;
 }
 
 function localTime(iso: string): string {

@@ -7,8 +7,9 @@ import { confirm, Dialog } from "../../parts/dialog.tsx";
 import { Form, useForm } from "../../parts/form.tsx";
 import { Note } from "../../parts/states.tsx";
 import { api, call } from "../../api.ts";
+import { useResource } from "../../resource.ts";
 import { ClientFields } from "./client_fields.tsx";
-import { draftOf, exampleOf, sentOf } from "./clients.ts";
+import { draftOf, exampleOf, lacksProvider, sentOf } from "./clients.ts";
 import { texts } from "./texts.ts";
 
 export function NewClientDialog({ onClose, onMade }: { onClose: () => void; onMade: () => void }) {
@@ -62,16 +63,18 @@ export function NewClientDialog({ onClose, onMade }: { onClose: () => void; onMa
   );
 }
 
-/** How a client calls, ready to be copied. */
+/** How a client calls, ready to be copied. It works before there is any provider's key: the Mock needs none. */
 export function Example({ of: key }: { of: string }) {
   const t = texts();
+  const needsMock = useResource(lacksProvider, { on: ["settings", "keys"] }).data.value;
+  const example = exampleOf(key, needsMock ? "mock-painter" : undefined);
   return (
     <div class="stack tight">
       <div class="row apart">
         <h3>{t.example}</h3>
-        <CopyButton small text={exampleOf(key)} label={t.copyExample} />
+        <CopyButton small text={example} label={t.copyExample} />
       </div>
-      <pre tabIndex={0}><code>{exampleOf(key)}</code></pre>
+      <pre tabIndex={0}><code>{example}</code></pre>
     </div>
   );
 }
