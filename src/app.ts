@@ -194,7 +194,10 @@ export async function createApp(
         [...provider.models, ...configured(provider)].flatMap(({ id, keyless }) => keyless ? [id] : []),
       store: keys,
       open: outbound.openImage,
-      onError: (error, what) => log.warn("Could not read or write {what}: {error}", { what, error }),
+      onError: (error, what) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        log.warn("Could not read or write {what}: {reason}", { what, reason });
+      },
       onState: ({ name }) => live.publish({ type: "keys", provider: name }),
     }),
   );

@@ -9,7 +9,6 @@ import { collectGarbage } from "../src/testing/collect_garbage.ts";
 import { FakeClock } from "../src/testing/fake_clock.ts";
 import { startGateway, type TestGateway } from "../src/testing/gateway.ts";
 import { newApiService } from "../src/testing/new_api_service.ts";
-import { openAiService } from "../src/testing/openai_service.ts";
 import { PollinationsService } from "../src/testing/pollinations_service.ts";
 import { CLIENT_KEY, inBothModes, type Mode, type Stage, stage } from "./client_kit.ts";
 import { delivered, startScene } from "./drill_scene.ts";
@@ -271,6 +270,25 @@ Deno.test("a result that breaks off on its way from its address breaks the reply
     assert.deepEqual([await on.gateway.stored(), await filesOf(on.gateway)], [[], []]);
     assert.equal((await lastRequest(on.gateway)).outcome, "malformed_reply");
   }
+  assertAllGivenBack();
+});
+
+Deno.test("a provider that goes silent in the midst of a picture is given up after a minute", async () => {
+  await using scene = await startScene();
+  scene.openai.noiseBytes = NOISE;
+  using _gate = scene.openai.hold("middle");
+  const response = await scene.ask(asking("b64_json", { model: "auto" }).body);
+  const reader = await start(response);
+  let isOver = false;
+  const rest = (async () => {
+    while (!(await reader.read()).done);
+  })().finally(() => isOver = true);
+  rest.catch(() => {});
+  while (!isOver) await scene.clock.pass(60_000);
+  await assert.rejects(rest);
+  const { outcome, attempts } = await lastRequest(scene.gateway);
+  assert.deepEqual([outcome, attempts.map(({ outcome }) => outcome)], ["timed_out", ["timed_out"]]);
+  assert.deepEqual([await scene.gateway.stored(), await filesOf(scene.gateway)], [[], []]);
   assertAllGivenBack();
 });
 

@@ -23,10 +23,10 @@ export class Buffers {
 
   constructor(
     private readonly options: BuffersOptions = {
-      budget: 16 * MEBIBYTE,
+      budget: 8 * MEBIBYTE,
       large: 256 * KIBIBYTE,
-      small: 64 * KIBIBYTE,
-      spare: 16 * MEBIBYTE,
+      small: 32 * KIBIBYTE,
+      spare: 8 * MEBIBYTE,
     },
   ) {
     this.#free = { [options.large]: [], [options.small]: [] };

@@ -30,20 +30,24 @@ const writers = new WeakMap<ReadableStream, Written>();
  * Without one each piece is framed, and copied for that.
  */
 export function writtenBody(parts: AsyncIterable<Part>, length?: number): ReadableStream<Uint8Array> {
-  const room: { open?: () => void } = {};
+  /** Those who wait until what they wrote has been read; an image may write several pieces at a time. */
+  let waiting: (() => void)[] | undefined;
+  const goOn = () => {
+    for (const resolve of waiting?.splice(0) ?? []) resolve();
+  };
   let gone = false;
   const body = new ReadableStream<Uint8Array>({
     start: () => {},
     pull(controller) {
-      if (room.open) return room.open();
+      if (waiting) return goOn();
+      waiting = [];
       const sink: Sink = {
         write(data) {
           if (gone) return Promise.reject(new Error("the reader has left"));
           controller.enqueue(typeof data === "string" ? encoder.encode(data) : data.slice());
-          return new Promise((resolve) => room.open = resolve);
+          return new Promise((resolve) => waiting!.push(resolve));
         },
       };
-      room.open = () => {};
       void writeParts({ parts, length }, sink).then(
         () => gone || controller.close(),
         (error) => controller.error(error),
@@ -51,7 +55,7 @@ export function writtenBody(parts: AsyncIterable<Part>, length?: number): Readab
     },
     cancel() {
       gone = true;
-      room.open?.();
+      goOn();
     },
   }, { highWaterMark: 0 });
   writers.set(body, { parts, length });

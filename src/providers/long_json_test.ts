@@ -58,7 +58,7 @@ const STYLES: Record<string, (json: string) => string> = {
   plain: (json) => json,
   "slashes escaped": (json) => json.replaceAll("/", "\\/"),
   "ASCII alone": (json) =>
-    json.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    json.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
   "plus signs escaped": (json) =>
     json.replace(/"(?:[^"\\]|\\.)*"/g, (text) => text.replaceAll("+", "\\u002B")),
 };

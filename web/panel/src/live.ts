@@ -37,6 +37,13 @@ const bringsLog = computed(() => logReaders.value > 0);
 /** Grows when a stream that brings the log has begun: what was written before that did not come with it. */
 export const logBegun = signal(0);
 
+/**
+ * Whether this tab can be seen. A hidden one lets its stream go, and so does a page that was left and is kept for
+ * "back": without HTTP/2 a browser has six connections to a gateway, for all tabs together, and the seventh waits.
+ */
+const isSeen = signal(!document.hidden);
+document.addEventListener("visibilitychange", () => isSeen.value = !document.hidden);
+
 /** Hears each entry of the log as it is written, until what it gives is called. */
 export function listenToLog(hear: (entry: LiveEvent) => void): () => void {
   const stop = listen(["log"], hear);
@@ -48,10 +55,15 @@ export function listenToLog(hear: (entry: LiveEvent) => void): () => void {
   };
 }
 
-/** Opens the stream while somebody is logged in. To be called once. */
+/** Opens the stream while somebody is logged in and looks. To be called once. */
 export function followGateway(): void {
+  let wasHidden = false;
   effect(() => {
     if (session.value !== "in") return;
+    if (!isSeen.value) {
+      wasHidden = true;
+      return;
+    }
     const hasLog = bringsLog.value;
     const address = hasLog ? "/api/live?log=trace" : "/api/live";
     let pause = 1000;
@@ -67,8 +79,8 @@ export function followGateway(): void {
         pause = 1000;
         connectionWorks();
         // The stream is a new one, and knows nothing of what was missed.
-        if (!isFirst) healed.value++;
-        isFirst = false;
+        if (!isFirst || wasHidden) healed.value++;
+        isFirst = wasHidden = false;
         if (hasLog) logBegun.value++;
       });
       source.addEventListener("error", ({ target }) => {
@@ -96,7 +108,7 @@ export function followGateway(): void {
       clearTimeout(timer);
       const old = source;
       // The one that takes its place begins before this one ends, so that nothing falls between them.
-      if (session.peek() === "in") setTimeout(() => old?.close(), OVERLAP);
+      if (session.peek() === "in" && isSeen.peek()) setTimeout(() => old?.close(), OVERLAP);
       else old?.close();
     };
   });
