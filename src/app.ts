@@ -416,6 +416,7 @@ export async function createApp(
       return record && { record, publicUrl };
     },
     links,
+    pictureOrigins: () => bucketOrigins(config().storage.s3),
     thumbnails,
     sessions,
     metrics,

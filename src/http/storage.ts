@@ -3,7 +3,6 @@ import { z } from "@hono/zod-openapi";
 // @ts-types="@types/range-parser"
 import parseRange from "range-parser";
 import { thumbnailWidth } from "../platform/thumbnails.ts";
-import type { PictureRecord } from "../store/picture_record.ts";
 import { sidecarOf } from "../store/sidecar.ts";
 import { isAdmin } from "./admin_access.ts";
 import { documented, type EdgeApp, errorResponses } from "./documented.ts";
