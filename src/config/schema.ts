@@ -94,10 +94,13 @@ export function configSchema(providers: readonly ProviderIdentity[]) {
       }),
     }).prefault({}),
     update: z.object({
-      url: httpUrl().default("https://api.github.com/repos/imgrouter/imgrouter/releases/latest").register(abouts, {
-        title: "Releases",
-        description: "Where the latest release is asked for, when somebody looks for updates.",
-      }),
+      url: httpUrl().default("https://api.github.com/repos/imgrouter/imgrouter/releases/latest").register(
+        abouts,
+        {
+          title: "Releases",
+          description: "Where the latest release is asked for, when somebody looks for updates.",
+        },
+      ),
     }).prefault({}),
     dataDir: z.string().min(1).default(DEFAULT_DATA_DIR).register(abouts, {
       env: "DATA_DIR",
