@@ -231,15 +231,19 @@ Deno.test("a relay's key has an address, and models that its service tells", asy
   await dialog.getByText("has no address of its own").waitFor();
   await dialog.getByRole("textbox", { name: "Base URL" }).fill(relay.url);
   await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.waitFor({ state: "detached" });
   await rowOf(page, "relay").getByText("ready", { exact: true }).waitFor();
   await page.getByRole("button", { name: "relay" }).click();
   await dialog.getByRole("button", { name: "Ask the service for its models" }).click();
   await dialog.getByRole("list", { name: "Models" }).getByRole("listitem").first().waitFor();
-  await dialog.getByRole("button", { name: "Save" }).click();
+  // The gateway asks by itself as well; where it was quicker there is nothing left to save.
+  const save = dialog.getByRole("button", { name: "Save" });
+  await (await save.isEnabled() ? save.click() : page.keyboard.press("Escape"));
   await dialog.waitFor({ state: "detached" });
   const [stored] = await gateway.app.stores.keys.list("NewApi");
   assert.equal(stored!.baseUrl, relay.url);
-  assert.ok(stored!.models.length > 0);
+  const { data: [shown] } = await (await admin.fetch("/api/keys?provider=NewApi")).json();
+  assert.ok(shown.models.length > 0);
 });
 
 Deno.test("ten thousand keys are scrolled without lag, and done with all at once", async () => {
