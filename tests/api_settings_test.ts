@@ -92,7 +92,7 @@ Deno.test("no reply of the admin API holds a secret", async () => {
     ADMIN_PASSWORD,
   ];
   const paths = new Set(
-    stage.gateway.app.http.routes.filter(({ method, path }) =>
+    (await stage.gateway.app.routes()).filter(({ method, path }) =>
       method === "GET" && path.startsWith("/api/") && !/stream|live|update/.test(path)
     ).map(({ path }) => path.replace(/:\w+(\{.*?\})?/g, "x")),
   );

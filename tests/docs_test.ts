@@ -10,7 +10,7 @@ Deno.test("every route that runs is described, and every one that is described r
     .flatMap(([path, operations]) =>
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`)
     );
-  const running = gateway.app.http.routes
+  const running = (await gateway.app.routes())
     .filter(({ method, path }) => method !== "ALL" && /^\/(v1|storage|health|metrics|api)/.test(path))
     // An id with a slash in it is the same route to a reader.
     .map(({ method, path }) =>

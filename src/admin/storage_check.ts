@@ -1,6 +1,5 @@
 /** Tries the settings of a bucket before they are saved, or those in force. */
 import type { Clock } from "../core/clock.ts";
-import { createS3Blobs } from "../platform/blobs_s3.ts";
 import type { BucketCheck } from "../platform/ports.ts";
 import type { S3Settings } from "../platform/s3_address.ts";
 
@@ -30,6 +29,8 @@ export async function checkBucket(
   if (!endpoint || !bucket || !accessKey || !secretKey) {
     return { ok: false, reason: `No bucket is set up: ${missing.join(", ")} missing` };
   }
+  // The client takes some 25 MB, which most gateways have no use for.
+  const { createS3Blobs } = await import("../platform/blobs_s3.ts");
   using blobs = createS3Blobs({ ...rest, endpoint, bucket, accessKey, secretKey }, { clock });
   return await blobs.check(signal);
 }

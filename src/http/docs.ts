@@ -8,15 +8,19 @@ const SWAGGER = new URL("../../node_modules/swagger-ui-dist/", import.meta.url);
 const FILES = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
 const PAGE = new URL("../../web/docs/", import.meta.url);
 
-/** Adds the documents. To be called last, since it describes what was added before. */
-export function addDocs(app: EdgeApp, edge: Edge): void {
+/**
+ * Adds the documents. To be called last, since it describes what was added before.
+ * @param whole gives the app with the routes that are loaded later, too
+ */
+export function addDocs(app: EdgeApp, edge: Edge, whole: () => Promise<EdgeApp>): void {
   app.openAPIRegistry.registerComponent("securitySchemes", "key", {
     type: "http",
     scheme: "bearer",
     description: "A key of this gateway, or of a provider. `mock-demo` works without any account.",
   });
-  app.get("/openapi.json", (c) =>
-    c.json(app.getOpenAPI31Document({
+  app.get("/openapi.json", async (c) => {
+    const described = await whole();
+    return c.json(described.getOpenAPI31Document({
       openapi: "3.1.0",
       info: {
         title: "ImgRouter",
@@ -25,7 +29,8 @@ export function addDocs(app: EdgeApp, edge: Edge): void {
           "One address for many image services, in OpenAI's dialect. [What each provider can do](docs/providers)",
       },
       servers: [{ url: c.get("base") }],
-    })));
+    }));
+  });
   const asset = serveStatic({
     root: "/",
     rewriteRequestPath: (path) => {

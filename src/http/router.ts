@@ -5,8 +5,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { Failed } from "../core/failure.ts";
 import { logger, withRequestId } from "../log/log.ts";
-import type { Admin } from "./api/admin.ts";
-import { createApi } from "./api/api.ts";
+import type { AdminParts } from "./api/admin.ts";
 import { addDocs } from "./docs.ts";
 import type { EdgeApp } from "./documented.ts";
 import type { Edge, EdgeContext, EdgeEnv } from "./edge.ts";
@@ -31,9 +30,44 @@ const EXPOSED = [
   ...["provider", "model", "attempts", "cost-usd", "notes"].map((name) => `x-imgrouter-${name}`),
 ];
 
+/** What answers requests. */
+export interface Router {
+  app: EdgeApp;
+  /** The app with every route in it, to be looked at; loads what is not loaded yet. */
+  whole: () => Promise<EdgeApp>;
+}
+
 /** Builds the app. @param admin what the admin API works with */
-export function createRouter(edge: Edge, admin: Admin): EdgeApp {
-  const app: EdgeApp = new OpenAPIHono<EdgeEnv>({ getPath: (request) => normalPath(request.url) });
+export function createRouter(edge: Edge, admin: AdminParts): Router {
+  const app = newApp();
+  // With its schemas and what only it imports, 7 MB that a gateway which nobody looks at has no use for; its first
+  // request waits some 30 ms.
+  const adminApi = once(async () => {
+    const { createApi } = await import("./api/api.ts");
+    return addPassage(newApp(), edge).route(API, createApi(admin, edge));
+  });
+  const whole = once(async () => newApp().route("/", app).route("/", await adminApi()));
+  // Before the passage, since the admin API has one of its own.
+  app.use(`${API}/*`, async (c) => (await adminApi()).fetch(c.req.raw, c.env));
+  addPassage(app, edge);
+  addImages(app, edge);
+  addChat(app, edge);
+  addModels(app, edge);
+  addStorage(app, edge);
+  addHealth(app, edge);
+  addMetrics(app, edge, edge.metrics);
+  const missingPage = addPanel(app, edge);
+  addDocs(app, edge, whole);
+  app.notFound((c) => wantsPage(c) ? missingPage(c) : told(c, notFound(c.req.path)));
+  return { app, whole };
+}
+
+function newApp(): EdgeApp {
+  return new OpenAPIHono<EdgeEnv>({ getPath: (request) => normalPath(request.url) });
+}
+
+/** What every request passes before its route, and what answers where there is no route or it fails. */
+function addPassage(app: EdgeApp, edge: Edge): EdgeApp {
   app.use(requestId({ limitLength: 128, generator: () => `req_${crypto.randomUUID().replaceAll("-", "")}` }));
   app.use((c, next) => withRequestId(c.get("requestId"), next));
   app.use(logged(edge));
@@ -55,18 +89,14 @@ export function createRouter(edge: Edge, admin: Admin): EdgeApp {
       );
     },
   }));
-  addImages(app, edge);
-  addChat(app, edge);
-  addModels(app, edge);
-  addStorage(app, edge);
-  addHealth(app, edge);
-  addMetrics(app, edge, edge.metrics);
-  app.route(API, createApi(admin, edge));
-  const missingPage = addPanel(app, edge);
-  addDocs(app, edge);
-  app.notFound((c) => wantsPage(c) ? missingPage(c) : told(c, notFound(c.req.path)));
+  app.notFound((c) => told(c, notFound(c.req.path)));
   app.onError((error, c) => told(c as EdgeContext, error));
   return app;
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => made ??= make();
 }
 
 /** Says what went wrong, to the caller and to the log. */

@@ -28,6 +28,9 @@ import type { PictureRecord } from "../../store/picture_record.ts";
 import type { PictureStore } from "../../store/pictures.ts";
 import type { Stats } from "../../store/stats.ts";
 
+/** What the admin API is given; the rest is its own. */
+export type AdminParts = Omit<Admin, "loginLimit">;
+
 /** What the admin API works with. */
 export interface Admin {
   version: string;

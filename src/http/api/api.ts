@@ -1,6 +1,7 @@
 /** The admin API as one app, whose type is the panel's client. */
+import { LoginLimit } from "../../admin/login_limit.ts";
 import type { Edge } from "../edge.ts";
-import type { Admin } from "./admin.ts";
+import type { Admin, AdminParts } from "./admin.ts";
 import { newApi } from "./api_app.ts";
 import { auditRoutes } from "./audit_routes.ts";
 import { authRoutes } from "./auth_routes.ts";
@@ -19,7 +20,8 @@ import { toolsRoutes } from "./tools_routes.ts";
 import { updateRoutes } from "./update_routes.ts";
 
 /** Builds the app that is mounted at `/api`. @param edge what the playground shares with the client API */
-export function createApi(admin: Admin, edge: Edge) {
+export function createApi(parts: AdminParts, edge: Edge) {
+  const admin: Admin = { ...parts, loginLimit: new LoginLimit({ clock: parts.clock }) };
   const api = newApi();
   api.use(guard(admin));
   const routes = api

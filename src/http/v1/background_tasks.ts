@@ -243,11 +243,11 @@ function titleAsJson(quoting: string, said: string[]): string {
   return JSON.stringify({ title: titleFrom(quoting, said) });
 }
 
-const SEGMENTER = new Intl.Segmenter("en", { granularity: "word" });
-
 /** Five words at most; a segmenter finds them in scripts without blanks, too. */
 function firstWords(text: string): string {
-  const segments = [...SEGMENTER.segment(text.slice(0, 200))];
+  // Made when it is needed: one that lies ready keeps 4 MB of tables in memory.
+  const segmenter = new Intl.Segmenter("en", { granularity: "word" });
+  const segments = [...segmenter.segment(text.slice(0, 200))];
   const words = segments.filter(({ isWordLike }) => isWordLike).slice(0, 5);
   const [first, last] = [words[0], words.at(-1)];
   return first && last ? text.slice(first.index, last.index + last.segment.length).replace(/\s+/g, " ") : "";

@@ -37,7 +37,6 @@ const INVISIBLE = /^[\p{Default_Ignorable_Code_Point}\p{Cc}]/u;
 /** A letter can carry any number of accents; the later ones of a pile are left out. */
 const MAX_OVERLAID = 4;
 
-const graphemes = new Intl.Segmenter("und", { granularity: "grapheme" });
 let loading: Promise<Font> | undefined;
 
 /** The font, unpacked once and kept (4 MB). @throws Deno.errors.NotFound if its file is missing. */
@@ -58,6 +57,7 @@ async function unpack(): Promise<Font> {
 export class Font {
   readonly #hex: Uint8Array;
   readonly #cells = new Map<string, Cell>();
+  readonly #graphemes = new Intl.Segmenter("und", { granularity: "grapheme" });
 
   /** @param hex a `.hex` file as GNU Unifont defines it, of code points with four digits only. */
   constructor(hex: Uint8Array) {
@@ -71,7 +71,7 @@ export class Font {
   set(text: string, width: number, maxLines: number): Line[] {
     const lines: Cell[][] = [];
     let line: Cell[] = [];
-    for (const { segment } of graphemes.segment(text.normalize("NFC").replace(/\s+/gu, " ").trim())) {
+    for (const { segment } of this.#graphemes.segment(text.normalize("NFC").replace(/\s+/gu, " ").trim())) {
       line.push(this.#cell(segment));
       if (segment === " " || widthOf(line) <= width) continue;
       if (lines.length === maxLines - 1) return [...lines, this.#shortened(line, width)].map(draw);
