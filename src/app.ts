@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { createAudit } from "./admin/audit.ts";
 import { Filing } from "./admin/filing.ts";
 import { createHousekeeping, type Housekeeping } from "./admin/housekeeping.ts";
-import { LoginLimit } from "./admin/login_limit.ts";
 import { importFolder } from "./admin/import_folder.ts";
 import { LiveFeed } from "./admin/live.ts";
 import { modelLabels } from "./admin/model_label.ts";
@@ -73,6 +72,8 @@ export interface AppOptions {
 /** A running gateway without its server. */
 export interface App extends AsyncDisposable {
   http: EdgeApp;
+  /** Every route, those of parts that are loaded later included. */
+  routes: () => Promise<EdgeApp["routes"]>;
   settings: Settings;
   /** Names of providers that could answer a client's request now, or keys of which may be relayed. */
   usable: () => string[];
@@ -234,8 +235,7 @@ export async function createApp(
       clock,
       index: pictureStore,
       local: blobs,
-      isBusy: () => gateway.inFlight > 0,
-      served: () => gateway.settled(),
+      idleFor: () => gateway.idleFor,
       onFiled: () => uploads.wake(),
       onError: (error, name = "pictures") => {
         log.error("Could not file {name}: {error}", { name, error });
@@ -392,7 +392,7 @@ export async function createApp(
     storedClients = await clients.count();
     await pools.load();
   };
-  const http = createRouter({
+  const { app: http, whole } = createRouter({
     version: VERSION,
     clock,
     startedAt,
@@ -430,7 +430,6 @@ export async function createApp(
     clock,
     settings,
     sessions,
-    loginLimit: new LoginLimit({ clock }),
     audit,
     updates: new Updates({ clock, open: outbound.open, url: () => config().update.url, version: VERSION }),
     providers: PROVIDERS,
@@ -527,6 +526,7 @@ export async function createApp(
   const resources = undo.move();
   return {
     http,
+    routes: async () => (await whole()).routes,
     settings,
     usable: () =>
       catalogue.providers.filter((provider) => pools.pool(provider).has()).map((provider) => provider.name),

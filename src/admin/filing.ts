@@ -14,10 +14,8 @@ export interface FilingOptions {
   clock: Clock;
   index: Pick<PictureStore, "unfiled" | "filed" | "byHash" | "setOnDisk">;
   local: Pick<LocalBlobs, "file" | "hash">;
-  /** Whether requests are being served, which go first. */
-  isBusy: () => boolean;
-  /** Resolves when those that are being served now have ended. */
-  served: () => Promise<void>;
+  /** For how long no request has been served, in ms; requests go first. */
+  idleFor: () => number;
   /** Hears that pictures have their hashes. */
   onFiled: () => void;
   onError: (error: unknown, name?: string) => void;
@@ -26,7 +24,9 @@ export interface FilingOptions {
 const BATCH = 50;
 /** So many that fail are the disk's fault, and the rest is left for later. */
 const MAX_FAILED = 100;
-/** A picture waits no longer than this for a quiet moment, in ms. */
+/** So long a silence is more than the pause between one request and the next, in ms. */
+const QUIET = 250;
+/** A picture waits no longer than this for it, in ms. */
 const PATIENCE = 30_000;
 const AGAIN_AFTER = { first: 5_000, most: 10 * 60_000 };
 
@@ -35,8 +35,9 @@ export class Filing implements AsyncDisposable {
   readonly #closing = new AbortController();
   #running?: Promise<void>;
   #again = false;
-  /** Ends the wait for a quiet moment. */
-  #hurry?: () => void;
+  /** How many wait until all is filed. */
+  #inHurry = 0;
+  #hurry = new AbortController();
   /** Those that could not be filed, until they are tried again. */
   readonly #failed = new Set<string>();
   /** How often in a row there were some. */
@@ -57,14 +58,18 @@ export class Filing implements AsyncDisposable {
     });
   }
 
-  /** Resolves when all pictures of now are filed, or wait for another try. */
+  /** Files all pictures of now without waiting for silence. Resolves when they are, or wait for another try. */
   async settled(): Promise<void> {
+    this.#inHurry++;
+    this.#hurry.abort();
+    this.#hurry = new AbortController();
     await this.#running;
+    this.#inHurry--;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    this.#hurry?.();
+    this.#hurry.abort();
     await this.#running;
   }
 
@@ -104,17 +109,13 @@ export class Filing implements AsyncDisposable {
     this.wake();
   }
 
-  /** Resolves when nobody is being served, or a picture of `time` has waited long enough. */
+  /** Resolves when there is silence, or a picture of `time` has waited long enough for it. */
   async #quiet(time: number): Promise<void> {
-    const { clock, isBusy, served } = this.options;
-    while (isBusy()) {
-      const patience = time + PATIENCE - clock.now();
-      if (patience <= 0 || this.#closing.signal.aborted) return;
-      using limit = clock.timeout(patience);
-      const over = Promise.withResolvers<void>();
-      this.#hurry = over.resolve;
-      limit.signal.addEventListener("abort", () => over.resolve(), { once: true });
-      await Promise.race([served(), over.promise]);
+    const { clock, idleFor } = this.options;
+    while (this.#inHurry === 0 && !this.#closing.signal.aborted) {
+      const wait = Math.min(QUIET - idleFor(), time + PATIENCE - clock.now());
+      if (wait <= 0) return;
+      await clock.sleep(wait, this.#hurry.signal).catch(() => {});
     }
   }
 

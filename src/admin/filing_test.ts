@@ -40,8 +40,7 @@ function filingOf(scene: PictureScene, change: Partial<FilingOptions> = {}) {
     clock: scene.clock,
     index: scene.store,
     local: scene.blobs,
-    isBusy: () => false,
-    served: () => Promise.resolve(),
+    idleFor: () => Infinity,
     onFiled: () => told.filed++,
     onError: (_error, name) => told.errors.push(name),
     ...change,
@@ -190,46 +189,57 @@ Deno.test("what was left undone when the gateway stopped is done after its next 
   assert.equal((await inodes(scene, ...names)).size, 7);
 });
 
-Deno.test("requests go first: a picture waits until none runs", async () => {
+Deno.test("requests go first: a picture waits until there have been none for a while", async () => {
   await using scene = await pictureScene();
   await leave(scene, "a.png");
-  let [isBusy, served] = [true, Promise.withResolvers<void>()];
-  await using filing = filingOf(scene, { isBusy: () => isBusy, served: () => served.promise });
+  let servedUntil = Infinity;
+  const { clock } = scene;
+  const filed = Promise.withResolvers<void>();
+  await using filing = filingOf(scene, {
+    idleFor: () => Math.max(0, clock.now() - servedUntil),
+    onFiled: filed.resolve,
+  });
   filing.wake();
-  await scene.clock.sleeping(30_000, 1);
-  assert.deepEqual(await unfiled(scene), ["a.png"]);
-  const before = served;
-  served = Promise.withResolvers();
-  before.resolve();
-  await scene.clock.sleeping(30_000, 1);
-  assert.deepEqual(await unfiled(scene), ["a.png"], "others came while the first were served");
-  isBusy = false;
-  served.resolve();
-  await filing.settled();
+  for (let turn = 0; turn < 3; turn++) await clock.passSleep(250);
+  servedUntil = clock.now() + 100;
+  await clock.passSleep(250);
+  assert.deepEqual(await unfiled(scene), ["a.png"], "others may follow at once");
+  await clock.passSleep(100);
+  await filed.promise;
   assert.deepEqual(await unfiled(scene), []);
 });
 
 Deno.test("a gateway that is never at rest has its pictures filed after half a minute", async () => {
   await using scene = await pictureScene();
+  const { clock } = scene;
   await leave(scene, "a.png");
-  const never = new Promise<void>(() => {});
-  await using filing = filingOf(scene, { isBusy: () => true, served: () => never });
+  const filed = Promise.withResolvers<void>();
+  await using filing = filingOf(scene, { idleFor: () => 0, onFiled: filed.resolve });
   filing.wake();
-  await scene.clock.sleeping(30_000, 1);
-  await scene.clock.pass(29_999);
+  for (let turn = 0; turn < 119; turn++) await clock.passSleep(250);
+  await clock.sleeping(250, 1);
   assert.deepEqual(await unfiled(scene), ["a.png"]);
-  await scene.clock.pass(1);
+  await clock.pass(250);
+  await filed.promise;
+  assert.deepEqual(await unfiled(scene), []);
+});
+
+Deno.test("whoever waits for pictures to be filed waits for no silence", async () => {
+  await using scene = await pictureScene();
+  await leave(scene, "a.png");
+  await using filing = filingOf(scene, { idleFor: () => 0 });
+  filing.wake();
+  await scene.clock.sleeping(250, 1);
   await filing.settled();
   assert.deepEqual(await unfiled(scene), []);
 });
 
-Deno.test("a gateway that stops waits for no quiet moment", async () => {
+Deno.test("a gateway that stops waits for no silence, and files nothing more", async () => {
   await using scene = await pictureScene();
   await leave(scene, "a.png");
-  const never = new Promise<void>(() => {});
-  const filing = filingOf(scene, { isBusy: () => true, served: () => never });
+  const filing = filingOf(scene, { idleFor: () => 0 });
   filing.wake();
-  await scene.clock.sleeping(30_000, 1);
+  await scene.clock.sleeping(250, 1);
   await filing[Symbol.asyncDispose]();
   assert.deepEqual(filing.told, { filed: 0, errors: [] });
 });

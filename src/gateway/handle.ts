@@ -119,6 +119,7 @@ export interface GatewayOptions {
 /** The engine: makes images for whoever asks. */
 export class Gateway {
   readonly #running = new Set<Promise<void>>();
+  #endedAt = -Infinity;
 
   constructor(private readonly options: GatewayOptions) {}
 
@@ -130,6 +131,11 @@ export class Gateway {
   /** How many requests run now. */
   get inFlight(): number {
     return this.#running.size;
+  }
+
+  /** For how many ms no request has run. */
+  get idleFor(): number {
+    return this.inFlight > 0 ? 0 : this.options.clock.now() - this.#endedAt;
   }
 
   /**
@@ -174,7 +180,11 @@ export class Gateway {
   }
 
   #follow(running: Promise<unknown>): void {
-    const ended = running.then(() => {}, () => {}).finally(() => this.#running.delete(ended));
+    const end = () => {
+      this.#endedAt = this.options.clock.now();
+      this.#running.delete(ended);
+    };
+    const ended = running.then(end, end);
     this.#running.add(ended);
   }
 
