@@ -17,12 +17,20 @@ export function asciiBytes(text: string): Uint8Array {
   return Buffer.from(text, "latin1");
 }
 
-/** Where the first of these characters is, or -1. */
-export function firstOfAscii(bytes: Uint8Array, characters: readonly string[]): number {
+/** The same, cut into windows. */
+export function asciiWindows(bytes: Uint8Array): string[] {
+  const windows: string[] = [];
   for (let at = 0; at < bytes.length; at += WINDOW_BYTES) {
-    const text = asciiText(bytes.subarray(at, at + WINDOW_BYTES));
-    const found = characters.map((character) => text.indexOf(character)).filter((index) => index >= 0);
-    if (found.length > 0) return at + Math.min(...found);
+    windows.push(asciiText(bytes.subarray(at, at + WINDOW_BYTES)));
+  }
+  return windows;
+}
+
+/** Where in such windows the first of these characters is, or -1. */
+export function firstOfAscii(windows: readonly string[], characters: readonly string[]): number {
+  for (const [index, text] of windows.entries()) {
+    const found = characters.map((character) => text.indexOf(character)).filter((at) => at >= 0);
+    if (found.length > 0) return index * WINDOW_BYTES + Math.min(...found);
   }
   return -1;
 }

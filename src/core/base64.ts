@@ -1,5 +1,5 @@
 /** Base64 in pieces, by the engine's own decoder and encoder; text that a piece leaves over waits for the next. */
-import { asciiText, WINDOW_BYTES } from "./ascii.ts";
+import { asciiText } from "./ascii.ts";
 import { buffers, Piece } from "./buffers.ts";
 
 const PARTIAL = { lastChunkHandling: "stop-before-partial" } as const;
@@ -7,6 +7,8 @@ const PARTIAL = { lastChunkHandling: "stop-before-partial" } as const;
 const BLANKS = /[\t\n\f\r ]+/g;
 /** A buffer with less room than that, in bytes, counts as full. */
 const LEAST_ROOM = 3 * 1024;
+/** What a group of four characters stands for. */
+const GROUP_BYTES = 3;
 
 /** Base64 text, as ASCII, to bytes. Blanks and line breaks between are passed over. */
 export class Base64Decoder {
@@ -16,41 +18,40 @@ export class Base64Decoder {
   /** Whether there were blanks in the last piece of text. */
   hadBlanks = false;
 
-  /** @throws SyntaxError for what is not base64 */
-  push(text: Uint8Array): Piece[] {
-    const parts: Piece[] = [];
+  /** Decodes a piece, which it does not release. @throws SyntaxError for what is not base64 */
+  push(piece: Piece): Piece[] {
     this.hadBlanks = false;
-    let target: Uint8Array<ArrayBuffer> | undefined;
-    let filled = 0;
-    const finish = () => {
-      if (target) parts.push(Piece.lent(target.subarray(0, filled)));
-      target = undefined;
-    };
+    const output = new Output();
     try {
-      for (let at = 0; at < text.length;) {
-        if (target && target.length - filled < LEAST_ROOM) finish();
-        if (!target) {
-          target = new Uint8Array(buffers.take());
-          filled = 0;
+      for (const window of piece.takeWindows()) {
+        let at = 0;
+        // Only a group that was begun earlier is put together; all else is decoded where it lies.
+        while (this.#rest !== "" && at < window.length) {
+          const missing = 4 - this.#rest.length;
+          this.#decode(this.#rest + window.slice(at, at + missing), output);
+          at += missing;
         }
-        const room = Math.floor((target.length - filled) / 3) * 4 - this.#rest.length;
-        const end = at + Math.min(WINDOW_BYTES, room);
-        const whole = this.#rest + asciiText(text.subarray(at, end));
-        at = end;
-        if (this.#isPadded && whole.trim() !== "") throw new SyntaxError("base64 goes on after its padding");
-        const { read, written } = target.subarray(filled).setFromBase64(whole, PARTIAL);
-        this.#rest = read === whole.length ? "" : whole.slice(read).replace(BLANKS, "");
-        this.hadBlanks ||= whole.length - this.#rest.length !== Math.ceil(written / 3) * 4;
-        this.#isPadded ||= written % 3 > 0;
-        filled += written;
+        this.#decode(window.slice(at), output);
       }
-      finish();
-      return parts;
+      return output.finish();
     } catch (error) {
-      finish();
-      for (const part of parts) part.release();
+      for (const part of output.finish()) part.release();
       throw error;
     }
+  }
+
+  #decode(text: string, output: Output): void {
+    if (text === "") return;
+    if (this.#isPadded && text.trim() !== "") throw new SyntaxError("base64 goes on after its padding");
+    for (let isFull = true; isFull;) {
+      const { read, written } = output.room().setFromBase64(text, PARTIAL);
+      isFull = output.advance(written);
+      this.hadBlanks ||= read !== Math.ceil(written / 3) * 4;
+      this.#isPadded ||= written % 3 > 0;
+      text = text.slice(read);
+    }
+    this.#rest = text.replace(BLANKS, "");
+    this.hadBlanks ||= this.#rest.length !== text.length;
   }
 
   /** What an unpadded end left over. @throws SyntaxError for what is not base64 */
@@ -58,6 +59,38 @@ export class Base64Decoder {
     const last = Uint8Array.fromBase64(this.#rest);
     this.#rest = "";
     return last.length > 0 ? new Piece(last) : undefined;
+  }
+}
+
+/** Lent buffers that are filled one after the other. */
+class Output {
+  readonly #parts: Piece[] = [];
+  #target?: Uint8Array<ArrayBuffer>;
+  #filled = 0;
+
+  /** Where the next bytes go. */
+  room(): Uint8Array {
+    if (this.#target && this.#target.length - this.#filled < LEAST_ROOM) this.#finishOne();
+    this.#target ??= new Uint8Array(buffers.take());
+    return this.#target.subarray(this.#filled);
+  }
+
+  /** Counts bytes as written; tells whether more would not have fitted. */
+  advance(bytes: number): boolean {
+    this.#filled += bytes;
+    return this.#target!.length - this.#filled < GROUP_BYTES;
+  }
+
+  /** All that was written. */
+  finish(): Piece[] {
+    this.#finishOne();
+    return this.#parts;
+  }
+
+  #finishOne(): void {
+    if (this.#target) this.#parts.push(Piece.lent(this.#target.subarray(0, this.#filled)));
+    this.#target = undefined;
+    this.#filled = 0;
   }
 }
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { cutInto, noise, taken } from "../testing/pieces.ts";
 import { joined } from "./ascii.ts";
 import { Base64Decoder, Base64Encoder } from "./base64.ts";
-import { buffers } from "./buffers.ts";
+import { buffers, Piece } from "./buffers.ts";
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 const sizes = (most: number) => fc.array(fc.integer({ min: 1, max: most }), { minLength: 1, maxLength: 8 });
@@ -15,7 +15,7 @@ const blanks = fc.array(fc.tuple(fc.nat(400), fc.constantFrom(" ", "\n", "\r\n",
 function decode(text: string, cut: readonly number[]): Uint8Array {
   const decoder = new Base64Decoder();
   const parts: Uint8Array[] = [];
-  for (const piece of cutInto(ascii(text), cut)) parts.push(...decoder.push(piece).map(taken));
+  for (const piece of cutInto(ascii(text), cut)) parts.push(...decoder.push(new Piece(piece)).map(taken));
   const last = decoder.end();
   if (last) parts.push(taken(last));
   return joined(parts);
@@ -103,10 +103,10 @@ Deno.test("nothing may follow the padding, in whichever piece it comes", () => {
 Deno.test("blanks without end cost neither memory nor time", () => {
   const decoder = new Base64Decoder();
   const line = ascii("\n".repeat(200_000));
-  decoder.push(ascii("AA")).forEach(taken);
+  decoder.push(new Piece(ascii("AA"))).forEach(taken);
   const startedAt = performance.now();
   for (let turn = 0; turn < 200; turn++) {
-    for (const piece of decoder.push(line)) assert.equal(taken(piece).length, 0);
+    for (const piece of decoder.push(new Piece(line))) assert.equal(taken(piece).length, 0);
   }
   assert.deepEqual([...taken(decoder.end()!)], [0]);
   assert.ok(performance.now() - startedAt < 5000);
@@ -117,7 +117,7 @@ Deno.test("a decoder gets on with small buffers, and keeps nothing back", () => 
   try {
     const [text, before] = [ascii(noise(600_000).toBase64()), buffers.lent];
     const decoder = new Base64Decoder();
-    const parts = decoder.push(text).map(taken);
+    const parts = decoder.push(new Piece(text)).map(taken);
     assert.ok(joined(parts).length > 599_990, "all but the last group was handed on");
     assert.equal(decoder.end(), undefined);
     assert.deepEqual(joined(parts), noise(600_000));

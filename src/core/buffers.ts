@@ -3,6 +3,8 @@
  * the budget holds for the whole process, however many clients read slowly.
  */
 
+import { asciiWindows } from "./ascii.ts";
+
 /** Sizes in bytes. */
 export interface BuffersOptions {
   /** How much is lent in large buffers; beyond it everybody gets on with small ones. */
@@ -72,6 +74,7 @@ export const buffers = new Buffers();
 /** Some bytes on their way. Whoever is handed one releases it when they are done with it. */
 export class Piece {
   #uses = 1;
+  #windows?: string[];
 
   /** @param bytes may lie in memory that is lent @param onReleased is called after the last use */
   constructor(readonly bytes: Uint8Array, private readonly onReleased?: () => void) {}
@@ -85,6 +88,21 @@ export class Piece {
     const copy = new Piece(bytes.slice());
     buffers.give(buffer);
     return copy;
+  }
+
+  /**
+   * Its text, if it is one, in windows. Whoever looks for the end of a text and whoever decodes it share them,
+   * since making them is most of the work of both.
+   */
+  get windows(): readonly string[] {
+    return this.#windows ??= asciiWindows(this.bytes);
+  }
+
+  /** The windows for the last time. */
+  takeWindows(): readonly string[] {
+    const { windows } = this;
+    this.#windows = undefined;
+    return windows;
   }
 
   /** Announces one more user. */

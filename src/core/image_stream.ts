@@ -165,7 +165,7 @@ export class ImageStream {
     let parts: Piece[];
     try {
       // Even where nobody wants the bytes: readers put the text between quotes as it is.
-      parts = convert.push(piece.bytes);
+      parts = convert.push(piece);
     } catch (error) {
       piece.release();
       throw error;
@@ -236,7 +236,7 @@ async function sniff(
 }
 
 function decoded(decoder: Base64Decoder, text: Uint8Array): Uint8Array {
-  const parts = decoder.push(text);
+  const parts = decoder.push(new Piece(text));
   const bytes = joined(parts.map((part) => part.bytes));
   for (const part of parts) part.release();
   return bytes;

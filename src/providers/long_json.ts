@@ -200,7 +200,7 @@ class Unescaper {
   /** The text of a piece; `end` are the bytes from the closing quote on. */
   next(piece: Piece): { text: Piece; end?: Uint8Array } {
     const { bytes } = piece;
-    const special = this.#begun === "" ? firstOfAscii(bytes, ['"', "\\"]) : 0;
+    const special = this.#begun === "" ? firstOfAscii(piece.windows, ['"', "\\"]) : 0;
     if (special < 0) return { text: piece };
     if (this.#begun === "" && bytes[special] === QUOTE) {
       return { end: bytes.slice(special), text: piece.part(0, special) };
