@@ -10,13 +10,17 @@ export class Leash implements Disposable {
   readonly #leave: () => void;
   #limit: ReturnType<Clock["timeout"]>;
   #isLate = false;
+  /** One timer serves all waits, of which an image has dozens: it looks at how long the last one has taken. */
+  #isListening = false;
+  #waitingSince?: number;
+  readonly #heard = { [Symbol.dispose]: () => void (this.#waitingSince = undefined) };
 
   /** @param ms the limit @param client aborts when the client leaves */
   constructor(private readonly clock: Clock, ms: number, private readonly client: AbortSignal) {
     this.#leave = () => this.#stop.abort(client.reason);
     if (client.aborted) this.#leave();
     client.addEventListener("abort", this.#leave, { once: true });
-    this.#limit = this.#start(ms);
+    this.#limit = this.#start(ms, (reason) => this.#end(reason));
   }
 
   /** Aborts with the first of both. */
@@ -36,8 +40,9 @@ export class Leash implements Disposable {
 
   /** From here on only the service's silence counts: the first wait ends the limit of the whole. */
   waiting(): Disposable {
-    this.#limit[Symbol.dispose]();
-    return this.#limit = this.#start(LONGEST_SILENCE);
+    this.#waitingSince = this.clock.now();
+    if (!this.#isListening) this.#listen(LONGEST_SILENCE);
+    return this.#heard;
   }
 
   [Symbol.dispose](): void {
@@ -45,12 +50,26 @@ export class Leash implements Disposable {
     this.#limit[Symbol.dispose]();
   }
 
-  #start(ms: number): ReturnType<Clock["timeout"]> {
+  #listen(ms: number): void {
+    this.#limit[Symbol.dispose]();
+    this.#isListening = true;
+    this.#limit = this.#start(ms, (reason) => {
+      this.#isListening = false;
+      if (this.#waitingSince === undefined) return;
+      const left = this.#waitingSince + LONGEST_SILENCE - this.clock.now();
+      if (left > 0) this.#listen(left);
+      else this.#end(reason);
+    });
+  }
+
+  #end(reason: unknown): void {
+    this.#isLate = true;
+    this.#stop.abort(reason);
+  }
+
+  #start(ms: number, onOver: (reason: unknown) => void): ReturnType<Clock["timeout"]> {
     const limit = this.clock.timeout(ms);
-    limit.signal.addEventListener("abort", () => {
-      this.#isLate = true;
-      this.#stop.abort(limit.signal.reason);
-    }, { once: true });
+    limit.signal.addEventListener("abort", () => onOver(limit.signal.reason), { once: true });
     return limit;
   }
 }
