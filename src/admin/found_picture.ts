@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { type ImageFacts, readImageFacts } from "../core/media.ts";
+import { HEADER_BYTES, type ImageFacts, readImageFacts } from "../core/image_facts.ts";
 import { isRecord } from "../core/record.ts";
 import { TASKS } from "../core/request.ts";
 import type { PictureRecord } from "../store/picture_record.ts";
@@ -14,8 +14,6 @@ export interface Inspected extends ImageFacts {
   hash: string;
 }
 
-/** Where the size of an image must be found. */
-const HEADER_BYTES = 2 * 1024 * 1024;
 /** How far in the future the time of a sidecar may be, in ms: clocks differ, but not by more. */
 const TOLERANCE = 24 * 60 * 60_000;
 

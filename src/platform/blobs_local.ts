@@ -64,10 +64,13 @@ export function createLocalBlobs(folder: string): LocalBlobs {
 
   async function hash(name: string): Promise<string | undefined> {
     if (!isBlobName(name)) return undefined;
-    const body = await openFile(name);
-    if (!body) return undefined;
+    using file = await openFile(name);
+    if (!file) return undefined;
     const hash = createHash("sha256");
-    for await (const chunk of body.readable) hash.update(chunk);
+    const buffer = new Uint8Array(CHUNK_BYTES);
+    for (let length = await file.read(buffer); length !== null; length = await file.read(buffer)) {
+      hash.update(buffer.subarray(0, length));
+    }
     return hash.digest("hex");
   }
 

@@ -22,7 +22,7 @@ export function createDrafts(folder: string): () => Promise<Draft> {
     const file = await create(path, folder, pace);
     return {
       write(bytes) {
-        if (pace.isQuick) {
+        if (pace.isQuick && bytes.length < LARGE) {
           return pace.measure(() => {
             for (let rest = bytes; rest.length > 0;) rest = rest.subarray(file.writeSync(rest));
           });
@@ -45,20 +45,32 @@ export function createDrafts(folder: string): () => Promise<Draft> {
   };
 }
 
+/** From this size on, in bytes, handing the work to another thread costs less than the work itself. */
+const LARGE = 64 * 1024;
 /** Longest time in ms that the event loop may stand still for a disk. */
 const QUICK = 20;
 /** How long a disk that was slower is spoken to from other threads alone, in ms. */
 const SLOW_FOR = 5_000;
+/** How much of the event loop's time a quick disk may have, and how much of it at once, in ms. */
+const SHARE = 1 / 8;
+const AT_ONCE = 5;
 
 /**
- * Whether the disk is quick. Writing into the system's memory takes microseconds, and handing the work to
- * another thread many times that; but a disk that is behind must not hold up everything else.
+ * Whether the disk is quick, and there is time for it. Writing some bytes into the system's memory takes
+ * microseconds, and handing the work to another thread many times that; but neither a disk that is behind nor
+ * hundreds of such writes in a row may hold up everything else.
  */
 class Pace {
   #slowUntil = 0;
+  /** Time that was spent, less what has been earned back since. */
+  #spent = 0;
+  #countedAt = 0;
 
   get isQuick(): boolean {
-    return performance.now() >= this.#slowUntil;
+    const now = performance.now();
+    this.#spent = Math.max(0, this.#spent - (now - this.#countedAt) * SHARE);
+    this.#countedAt = now;
+    return now >= this.#slowUntil && this.#spent < AT_ONCE;
   }
 
   measure<T>(work: () => T): T {
@@ -67,6 +79,7 @@ class Pace {
       return work();
     } finally {
       const now = performance.now();
+      this.#spent += now - startedAt;
       if (now - startedAt > QUICK) this.#slowUntil = now + SLOW_FOR;
     }
   }
