@@ -1,8 +1,8 @@
 /** The holders of gateway keys over the admin API: made, limited, counted and removed. */
 import assert from "node:assert/strict";
-import { adminOf, type TestAdmin } from "../src/testing/admin.ts";
+import { startAdmin } from "../src/testing/admin.ts";
 import { FakeClock } from "../src/testing/fake_clock.ts";
-import { type GatewayOptions, startGateway, type TestGateway } from "../src/testing/gateway.ts";
+import type { TestGateway } from "../src/testing/gateway.ts";
 
 const small = { prompt: "a cat", size: "64x64", n: 2, model: "mock-painter" };
 
@@ -17,14 +17,6 @@ interface Client {
   expiresAt: string | null;
   usage: Record<"today" | "month", { requests: number; images: number; usd: number }>;
   days?: { day: string; images: number }[];
-}
-
-async function stage(
-  options: GatewayOptions = {},
-): Promise<TestAdmin & { gateway: TestGateway } & AsyncDisposable> {
-  const gateway = await startGateway(options);
-  const admin = await adminOf(gateway);
-  return { ...admin, gateway, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() };
 }
 
 async function ok<T = Client>(reply: Promise<Response>): Promise<T> {
@@ -51,7 +43,7 @@ async function paint(
 }
 
 Deno.test("a client's key is told once, opens backend mode at once, and is only seen masked later", async () => {
-  await using on = await stage();
+  await using on = await startAdmin();
   const made = await ok(on.send("/api/clients", { name: "shop" }));
   assert.match(made.key!, /^ir-/);
   assert.equal(made.keyPreview, `${made.key!.slice(0, 4)}…${made.key!.slice(-4)}`);
@@ -78,7 +70,7 @@ Deno.test("a client's key is told once, opens backend mode at once, and is only 
 
 Deno.test("a client's use is told for today, for the month and day by day", async () => {
   const clock = new FakeClock(Date.UTC(2026, 4, 30, 12));
-  await using on = await stage({ clock });
+  await using on = await startAdmin({ clock });
   const { id, key } = await ok(on.send("/api/clients", { name: "shop" }));
   for (const day of [24, 24, 0]) {
     assert.equal(await paint(on, key), 200);
@@ -99,7 +91,7 @@ Deno.test("a client's use is told for today, for the month and day by day", asyn
 });
 
 Deno.test("a change holds for the next request, and null takes a limit away", async () => {
-  await using on = await stage();
+  await using on = await startAdmin();
   const { id, key } = await ok(
     on.send("/api/clients", { name: "shop", providers: ["MOCK"], imagesPerDay: 3 }),
   );
@@ -119,7 +111,7 @@ Deno.test("a change holds for the next request, and null takes a limit away", as
 
 Deno.test("a client that ended or was removed is nobody", async () => {
   const clock = new FakeClock();
-  await using on = await stage({ clock });
+  await using on = await startAdmin({ clock });
   const expiresAt = new Date(clock.now() + 60_000).toISOString();
   const one = await ok(on.send("/api/clients", { name: "one", expiresAt }));
   const two = await ok(on.send("/api/clients", { name: "two" }));
@@ -135,7 +127,7 @@ Deno.test("a client that ended or was removed is nobody", async () => {
 });
 
 Deno.test("bad fields of a client are refused by their names", async () => {
-  await using on = await stage();
+  await using on = await startAdmin();
   const { id } = await ok(on.send("/api/clients", { name: "taken" }));
   const cases: [object, string][] = [
     [{}, "name"],
@@ -161,7 +153,7 @@ Deno.test("bad fields of a client are refused by their names", async () => {
 });
 
 Deno.test("clients are listed page by page and found by name", async () => {
-  await using on = await stage();
+  await using on = await startAdmin();
   for (let index = 0; index < 5; index++) await ok(on.send("/api/clients", { name: `shop ${index}` }));
   const names: string[] = [];
   for (let after: string | undefined = ""; after !== undefined;) {

@@ -1,7 +1,7 @@
 /** The pools of provider keys over the admin API: what is shown, what is changed, and what is never told. */
 import assert from "node:assert/strict";
-import { ADMIN_PASSWORD, adminOf, type TestAdmin } from "../src/testing/admin.ts";
-import { type GatewayOptions, startGateway, type TestGateway } from "../src/testing/gateway.ts";
+import { ADMIN_PASSWORD, type AdminScene, startAdmin, type TestAdmin } from "../src/testing/admin.ts";
+import type { GatewayOptions } from "../src/testing/gateway.ts";
 import { giteeService } from "../src/testing/gitee_service.ts";
 import { closedPort } from "../src/testing/scripted_service.ts";
 import { newApiService } from "../src/testing/new_api_service.ts";
@@ -12,10 +12,8 @@ const GITEE = "A1B2C3D4".repeat(5);
 const HF = "hf_" + "q1W2".repeat(9);
 const small = { prompt: "a cat", size: "64x64", n: 1 };
 
-async function stage(
-  options: GatewayOptions = {},
-): Promise<TestAdmin & { gateway: TestGateway } & AsyncDisposable> {
-  const gateway = await startGateway({
+function stage(options: GatewayOptions = {}): Promise<AdminScene> {
+  return startAdmin({
     ...options,
     env: {
       GATEWAY_API_KEYS: "client-key",
@@ -24,8 +22,6 @@ async function stage(
       ...options.env,
     },
   });
-  const admin = await adminOf(gateway);
-  return { ...admin, gateway, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() };
 }
 
 async function ok<T = Record<string, never>>(reply: Promise<Response>): Promise<T> {

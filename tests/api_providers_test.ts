@@ -1,7 +1,7 @@
 /** Providers over the admin API: shown, set up, tried without buying, and who would be asked. */
 import assert from "node:assert/strict";
-import { adminOf, type TestAdmin } from "../src/testing/admin.ts";
-import { type GatewayOptions, startGateway, type TestGateway } from "../src/testing/gateway.ts";
+import { type AdminScene, startAdmin, type TestAdmin } from "../src/testing/admin.ts";
+import type { GatewayOptions } from "../src/testing/gateway.ts";
 import { giteeService } from "../src/testing/gitee_service.ts";
 import { openAiService } from "../src/testing/openai_service.ts";
 import { runPodService } from "../src/testing/runpod_service.ts";
@@ -45,15 +45,11 @@ interface Preview {
   error?: { message: string; code?: string };
 }
 
-async function stage(
-  options: GatewayOptions = {},
-): Promise<TestAdmin & { gateway: TestGateway } & AsyncDisposable> {
-  const gateway = await startGateway({
+function stage(options: GatewayOptions = {}): Promise<AdminScene> {
+  return startAdmin({
     ...options,
     env: { GATEWAY_API_KEYS: "client-key", RETRY_DELAY: "0", ...NOWHERE, ...options.env },
   });
-  const admin = await adminOf(gateway);
-  return { ...admin, gateway, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() };
 }
 
 async function ok<T>(reply: Promise<Response>): Promise<T> {

@@ -1,7 +1,6 @@
 /** Tries of foreign services, and the playground: which key goes where, and a picture with nothing set up. */
 import assert from "node:assert/strict";
-import { adminOf, type TestAdmin } from "../src/testing/admin.ts";
-import { type GatewayOptions, startGateway, type TestGateway } from "../src/testing/gateway.ts";
+import { startAdmin } from "../src/testing/admin.ts";
 import { newApiService } from "../src/testing/new_api_service.ts";
 import { paintPng } from "../src/testing/painting.ts";
 import { closedPort } from "../src/testing/scripted_service.ts";
@@ -9,14 +8,6 @@ import { eventsOf } from "./client_kit.ts";
 
 const STORED = "sk-stored-secret-of-the-owner";
 const pictureUri = () => `data:image/png;base64,${paintPng({ width: 64, height: 64, seed: 1 }).toBase64()}`;
-
-async function stage(
-  options: GatewayOptions = {},
-): Promise<TestAdmin & { gateway: TestGateway } & AsyncDisposable> {
-  const gateway = await startGateway(options);
-  const admin = await adminOf(gateway);
-  return { ...admin, gateway, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() };
-}
 
 interface Tried {
   ok: boolean;
@@ -55,7 +46,7 @@ function textService(): { url: string; keys: (string | null)[] } & AsyncDisposab
 
 Deno.test("the models of a relay are only asked for where one of its keys belongs", async () => {
   await using relay = newApiService({ models: ["flux", "gpt-image-2"] });
-  await using on = await stage();
+  await using on = await startAdmin();
   const key = relay.newKey();
   const keyItem = { key, baseUrl: relay.url };
   await (await on.send("/api/key-pool", { provider: "NewApi", action: "add", keyItem })).body?.cancel();
@@ -76,7 +67,7 @@ Deno.test("the models of a relay are only asked for where one of its keys belong
 Deno.test("a relay's address and key are tried as given, through the guard, and no stored key is", async () => {
   await using own = newApiService();
   await using relay = newApiService();
-  await using on = await stage();
+  await using on = await startAdmin();
   const stored = own.newKey();
   const keyItem = { key: stored, baseUrl: own.url };
   await (await on.send("/api/key-pool", { provider: "NewApi", action: "add", keyItem })).body?.cancel();
@@ -100,7 +91,7 @@ Deno.test("a relay's address and key are tried as given, through the guard, and 
       "apiKey",
     ],
   );
-  await using strict = await stage({ env: { ALLOW_HOSTS: "" } });
+  await using strict = await startAdmin({ env: { ALLOW_HOSTS: "" } });
   const [, refused] = await told(
     strict.send("/api/tools/test-newapi-key", { baseUrl: relay.url, apiKey: given }),
   );
@@ -110,7 +101,7 @@ Deno.test("a relay's address and key are tried as given, through the guard, and 
 Deno.test("a stored key of the text model goes to its stored address alone", async () => {
   await using mine = textService();
   await using other = textService();
-  await using on = await stage({
+  await using on = await startAdmin({
     file: { promptOptimizer: { baseUrl: mine.url, apiKey: STORED, model: "llm-1" } },
   });
   const test = (body: object) => told(on.send("/api/tools/test-prompt-optimizer", body));
@@ -133,7 +124,7 @@ Deno.test("a stored key of the text model goes to its stored address alone", asy
 });
 
 Deno.test("a bucket is tried with what was typed, and says what is missing", async () => {
-  await using on = await stage();
+  await using on = await startAdmin();
   const test = async (body: object): Promise<{ ok: boolean; reason: string }> => {
     const reply = await on.send("/api/tools/test-storage", body);
     assert.equal(reply.status, 200);
@@ -147,7 +138,7 @@ Deno.test("a bucket is tried with what was typed, and says what is missing", asy
 });
 
 Deno.test("stored keys of a bucket are not shown to another endpoint", async () => {
-  await using on = await stage({
+  await using on = await startAdmin({
     file: {
       storage: { s3: { endpoint: closedPort(), bucket: "b", accessKey: "id", secretKey: STORED } },
     },
@@ -157,7 +148,7 @@ Deno.test("stored keys of a bucket are not shown to another endpoint", async () 
 });
 
 Deno.test("the playground paints on the first start, with nothing set up and no key", async () => {
-  await using on = await stage();
+  await using on = await startAdmin();
   assert.deepEqual(on.gateway.app.modes().backend, false);
   const body = { prompt: "a fox", size: "64x64" };
   const reply = await on.send("/api/playground/images/generations", body);
@@ -174,7 +165,7 @@ Deno.test("the playground paints on the first start, with nothing set up and no 
 });
 
 Deno.test("the playground edits, varies, blends, streams and chats as clients do", async () => {
-  await using on = await stage();
+  await using on = await startAdmin();
   const ask = (path: string, body: object) => on.send(`/api/playground/${path}`, body);
   const base = { prompt: "a fox", size: "64x64", response_format: "b64_json" };
   for (
@@ -203,7 +194,7 @@ Deno.test("the playground edits, varies, blends, streams and chats as clients do
 });
 
 Deno.test("the playground needs a session, and tells what is wrong in the admin API's words", async () => {
-  await using on = await stage();
+  await using on = await startAdmin();
   const stranger = await on.gateway.post("/api/playground/images/generations", { prompt: "a fox" });
   assert.equal(stranger.status, 401);
   await stranger.body?.cancel();

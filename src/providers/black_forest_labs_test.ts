@@ -1,72 +1,33 @@
 import assert from "node:assert/strict";
 import sharp from "sharp";
 import { readImageFacts } from "../core/media.ts";
-import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
-import { type BlackForestLabsService, blackForestLabsService } from "../testing/black_forest_labs_service.ts";
+import { blackForestLabsService } from "../testing/black_forest_labs_service.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { FileHost } from "../testing/file_host.ts";
-import { startGateway, type TestGateway } from "../testing/gateway.ts";
+import { startGateway } from "../testing/gateway.ts";
 import { paint, paintPng } from "../testing/painting.ts";
+import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
+import { doublingPauses, startProviderScene, wishesSent } from "../testing/provider_scene.ts";
 import { Refusal } from "../testing/reply.ts";
 import { blackForestLabs } from "./black_forest_labs.ts";
 
-interface Scene extends AsyncDisposable {
-  service: BlackForestLabsService;
-  gateway: TestGateway;
-  clock: FakeClock;
-  key: string;
-  /** Asks for an image, and waits for as many questions as the job is scripted to take. */
-  generate(body?: Record<string, unknown>, questions?: number): Promise<Response>;
-  edit(body?: Record<string, unknown>, questions?: number): Promise<Response>;
-}
-
 /** A gateway before a scripted Black Forest Labs, and a caller who brings a key. */
-async function startScene({ env = {}, states = ["Ready"] }: {
+function startScene({ env = {}, states = ["Ready"] }: {
   env?: Record<string, string>;
   states?: string[];
-} = {}): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(blackForestLabsService());
+} = {}) {
+  const service = blackForestLabsService();
   service.scriptJobs({ states });
-  const clock = new FakeClock();
-  const gateway = stack.use(
-    await startGateway({
-      clock,
-      dice: () => 0.5,
-      env: { BFL_BASE_URL: service.url, MAX_RETRIES: "0", ...env },
-    }),
-  );
-  const key = service.newKey();
-  const ask = (path: string) => async (body: Record<string, unknown> = {}, questions = 1) => {
-    const reply = gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key);
-    await waitFor(clock, questions);
-    return await reply;
-  };
-  const held = stack.move();
-  return {
+  return startProviderScene({
     service,
-    gateway,
-    clock,
-    key,
-    generate: ask("/v1/images/generations"),
-    edit: ask("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
-}
-
-/** Lets the pauses before so many questions pass: half a second, doubling up to two, less a quarter by the dice. */
-async function waitFor(clock: FakeClock, questions: number): Promise<void> {
-  for (let turn = 0; turn < questions; turn++) await clock.passSleep(Math.min(1500, 375 * 2 ** turn));
+    env: { BFL_BASE_URL: service.url, ...env },
+    clock: new FakeClock(),
+    wait: doublingPauses,
+  });
 }
 
 const small = paintPng({ width: 320, height: 256 });
 const other = paintPng({ width: 256, height: 256, seed: 2 });
-
-/** What was sent to an endpoint, without what all endpoints are sent. */
-function sent({ service }: Scene): Record<string, unknown> {
-  const { prompt: _prompt, ...rest } = service.imageCalls.at(-1)!.json as Record<string, unknown>;
-  return rest;
-}
 
 Deno.test("FLUX takes a job, is asked at the address it named, and gives the picture without seeing the key there", async () => {
   await using scene = await startScene({ states: ["Pending", "Pending", "Ready"] });
@@ -98,7 +59,7 @@ Deno.test("FLUX's base address works with and without its version", async () => 
     const clock = new FakeClock();
     await using gateway = await startGateway({ clock, dice: () => 0.5, env: { BFL_BASE_URL: url } });
     const reply = gateway.post("/v1/images/generations", { prompt: "a fox" }, service.newKey());
-    await waitFor(clock, 1);
+    await doublingPauses(clock);
     const response = await reply;
     await response.body?.cancel();
     assert.equal(response.status, 200, url);
@@ -120,7 +81,7 @@ for (
   Deno.test(`${model} hears ${JSON.stringify(wish)} as ${JSON.stringify(expected)}`, async () => {
     await using scene = await startScene();
     const [picture] = await pictures(await scene.generate({ model, ...wish }));
-    assert.deepEqual(sent(scene), expected);
+    assert.deepEqual(wishesSent(scene), expected);
     const { width, height } = readImageFacts(picture!)!;
     assert.equal(`${width}x${height}`, made);
   });
@@ -150,7 +111,7 @@ Deno.test("each FLUX model gets of all wishes what it takes, whatever its values
     };
     const ask = tasks.includes("generate") ? scene.generate : scene.edit;
     await pictures(await ask({ model: id, ...wishes, ...images }));
-    const { image: _image, input_image: _input, mask: _mask, ...rest } = sent(scene);
+    const { image: _image, input_image: _input, mask: _mask, ...rest } = wishesSent(scene);
     heard[id] = rest;
   }
   const flux2 = { seed: 5, safety_tolerance: 5, output_format: "webp" };
@@ -188,7 +149,7 @@ Deno.test("provider_params are merged into FLUX's request last", async () => {
   await using scene = await startScene();
   const provider_params = { safety_tolerance: 0, prompt_upsampling: false };
   await pictures(await scene.generate({ model: "flux-2-flex", moderation: "low", provider_params }));
-  assert.deepEqual(sent(scene), provider_params);
+  assert.deepEqual(wishesSent(scene), provider_params);
 });
 
 Deno.test("FLUX joins up to eight images, each in a field of its own", async () => {
@@ -196,7 +157,7 @@ Deno.test("FLUX joins up to eight images, each in a field of its own", async () 
   const images = Array.from({ length: 8 }, (_, seed) => paintPng({ width: 256, height: 256, seed }));
   await pictures(await scene.edit(given(...images)));
   assert.deepEqual(
-    sent(scene),
+    wishesSent(scene),
     Object.fromEntries(
       images.map((
         bytes,
@@ -214,7 +175,7 @@ Deno.test("FLUX fetches an input by itself where the caller gave an address", as
   const image_url = "https://example.com/a fox.png?signature=1";
   const edit = { images: [{ image_url }, { image_url: dataUrl(small) }] };
   await pictures(await scene.edit({ model: "flux-kontext-max", ...edit }));
-  assert.deepEqual(sent(scene), { input_image: image_url, input_image_2: small.toBase64() });
+  assert.deepEqual(wishesSent(scene), { input_image: image_url, input_image_2: small.toBase64() });
 });
 
 Deno.test("an input that is too small for FLUX is refused before it is asked, and one of another type converted", async () => {
@@ -225,7 +186,10 @@ Deno.test("an input that is too small for FLUX is refused before it is asked, an
   assert.equal(scene.service.calls.length, 0);
   const gif = await paint({ width: 300, height: 300, format: "gif" });
   await pictures(await scene.edit({ images: [{ image_url: dataUrl(gif, "image/gif") }] }));
-  assert.equal(readImageFacts(Uint8Array.fromBase64(sent(scene).input_image as string))?.type, "image/png");
+  assert.equal(
+    readImageFacts(Uint8Array.fromBase64(wishesSent(scene).input_image as string))?.type,
+    "image/png",
+  );
 });
 
 /** A mask of 320x256 with a hole of 64x64 at the upper left. */
@@ -274,7 +238,7 @@ for (
   Deno.test(`flux-pro-1.0-expand makes ${size} of 320x256 by what is added on each side`, async () => {
     await using scene = await startScene();
     await pictures(await scene.edit({ model: "flux-pro-1.0-expand", ...given(small), size }));
-    assert.deepEqual(sent(scene), { image: small.toBase64(), ...margins });
+    assert.deepEqual(wishesSent(scene), { image: small.toBase64(), ...margins });
   });
 }
 
@@ -283,7 +247,7 @@ Deno.test("flux-tools/outpainting-v1 hears the new size as it is", async () => {
   await pictures(
     await scene.edit({ model: "flux-tools/outpainting-v1", ...given(small), size: "640x512" }),
   );
-  assert.deepEqual(sent(scene), { input_image: small.toBase64(), width: 640, height: 512 });
+  assert.deepEqual(wishesSent(scene), { input_image: small.toBase64(), width: 640, height: 512 });
 });
 
 Deno.test("FLUX 1 varies the picture that is given for a prompt, and other models by an edit", async () => {
@@ -298,9 +262,9 @@ Deno.test("FLUX 1 varies the picture that is given for a prompt, and other model
       headers: { authorization: `Bearer ${scene.key}` },
       body: form,
     });
-    await waitFor(scene.clock, 1);
+    await doublingPauses(scene.clock);
     assert.equal((await pictures(await reply)).length, 1);
-    assert.deepEqual(sent(scene), { [field]: small.toBase64() });
+    assert.deepEqual(wishesSent(scene), { [field]: small.toBase64() });
   }
 });
 
@@ -524,7 +488,7 @@ Deno.test("an old key of FLUX, which looks like another provider's, is used wher
     { prompt: "a fox", provider: "bfl", response_format: "b64_json" },
     key,
   );
-  await waitFor(scene.clock, 1);
+  await doublingPauses(scene.clock);
   assert.equal((await pictures(await reply)).length, 1);
   assert.equal(scene.service.calls.every((call) => call.key === key), true);
 });
@@ -548,5 +512,5 @@ Deno.test("an unknown FLUX.2 model is asked for by its id, with the fields of it
 Deno.test("two inputs of FLUX keep the caller's order", async () => {
   await using scene = await startScene();
   await pictures(await scene.edit({ model: "flux-2-flex", ...given(other, small) }));
-  assert.deepEqual(sent(scene), { input_image: other.toBase64(), input_image_2: small.toBase64() });
+  assert.deepEqual(wishesSent(scene), { input_image: other.toBase64(), input_image_2: small.toBase64() });
 });

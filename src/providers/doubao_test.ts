@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { CONSEQUENCES, type FailureKind } from "../core/failure.ts";
-import { dataUrl, refusal } from "../testing/provider_replies.ts";
+import { systemClock } from "../core/clock.ts";
+import type { FailureKind } from "../core/failure.ts";
 import { type DoubaoCode, doubaoError } from "../testing/doubao_errors.ts";
-import { type DoubaoService, doubaoService } from "../testing/doubao_service.ts";
+import { doubaoService } from "../testing/doubao_service.ts";
 import { FileHost } from "../testing/file_host.ts";
 import { startGateway } from "../testing/gateway.ts";
 import { paintPng } from "../testing/painting.ts";
+import { dataUrl, given, made, means, refusal } from "../testing/provider_replies.ts";
+import { sent, startProviderScene } from "../testing/provider_scene.ts";
 import { doubao } from "./doubao.ts";
 
 const PRO = "doubao-seedream-5-0-pro-260628";
@@ -14,45 +16,13 @@ const LITE = "doubao-seedream-5-0-260128";
 const FOUR_FIVE = "doubao-seedream-4-5-251128";
 const FOUR = "doubao-seedream-4-0-250828";
 
-interface Scene extends AsyncDisposable {
-  service: DoubaoService;
-  key: string;
-  generate(body?: Record<string, unknown>): Promise<Response>;
-  edit(body?: Record<string, unknown>): Promise<Response>;
-}
-
 /** A gateway before a scripted Doubao, and a caller who brings a key. */
-async function startScene(): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(doubaoService());
-  const gateway = stack.use(
-    await startGateway({ env: { DOUBAO_BASE_URL: service.url, MAX_RETRIES: "0" } }),
-  );
-  const key = service.newKey();
-  const ask = (path: string) => (body: Record<string, unknown> = {}) =>
-    gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key);
-  const held = stack.move();
-  return {
-    service,
-    key,
-    generate: ask("/v1/images/generations"),
-    edit: ask("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
-}
-
-async function made(response: Response): Promise<number> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body.data.length;
-}
-
-function sent({ service }: Scene): Record<string, unknown> {
-  return service.imageCalls.at(-1)!.json as Record<string, unknown>;
+function startScene() {
+  const service = doubaoService();
+  return startProviderScene({ service, env: { DOUBAO_BASE_URL: service.url }, clock: systemClock });
 }
 
 const small = paintPng({ width: 32, height: 32 });
-const given = (...urls: string[]) => ({ images: urls.map((image_url) => ({ image_url })) });
 
 Deno.test("Doubao is asked once and at once, and its result is fetched without the key", async () => {
   await using scene = await startScene();
@@ -318,8 +288,7 @@ for (const [code, kind] of FAILURES) {
     await using scene = await startScene();
     const { status, body, headers } = doubaoError(code, { param: "size" });
     scene.service.fail({ status, body, headers }, 5);
-    const told = await refusal(await scene.generate());
-    assert.deepEqual([told.status, told.type], [CONSEQUENCES[kind].relay, CONSEQUENCES[kind].type]);
+    means(await refusal(await scene.generate()), kind);
   });
 }
 

@@ -2,70 +2,30 @@ import assert from "node:assert/strict";
 import sharp from "sharp";
 import fc from "fast-check";
 import { readImageFacts } from "../core/media.ts";
-import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
-import { EXHAUSTED, type FalService, falService, modelError, requestError } from "../testing/fal_service.ts";
+import { EXHAUSTED, falService, modelError, requestError } from "../testing/fal_service.ts";
 import { FileHost } from "../testing/file_host.ts";
-import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { paint, paintPng } from "../testing/painting.ts";
+import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
+import { doublingPauses, startProviderScene, wishesSent } from "../testing/provider_scene.ts";
 import { Refusal } from "../testing/reply.ts";
 import { fal } from "./fal.ts";
 import { recogniseKey } from "./registry.ts";
 
-interface Scene extends AsyncDisposable {
-  service: FalService;
-  gateway: TestGateway;
-  clock: FakeClock;
-  key: string;
-  /** Asks for an image, and waits for as many questions as the job is scripted to take. */
-  generate(body?: Record<string, unknown>, questions?: number): Promise<Response>;
-  edit(body?: Record<string, unknown>, questions?: number): Promise<Response>;
-}
-
 /** A gateway before a scripted fal, and a caller who brings a key. */
-async function startScene({ states = ["COMPLETED"] }: { states?: string[] } = {}): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(falService());
+function startScene({ states = ["COMPLETED"] }: { states?: string[] } = {}) {
+  const service = falService();
   service.scriptJobs({ states });
-  const clock = new FakeClock();
-  const gateway = stack.use(
-    await startGateway({
-      clock,
-      dice: () => 0.5,
-      env: { FAL_BASE_URL: service.url, MAX_RETRIES: "0" },
-    }),
-  );
-  const key = service.newKey();
-  const ask = (path: string) => async (body: Record<string, unknown> = {}, questions = 1) => {
-    const reply = gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key);
-    await waitFor(clock, questions);
-    return await reply;
-  };
-  const held = stack.move();
-  return {
+  return startProviderScene({
     service,
-    gateway,
-    clock,
-    key,
-    generate: ask("/v1/images/generations"),
-    edit: ask("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
-}
-
-/** Lets the pauses before so many questions pass: half a second, doubling up to two, less a quarter by the dice. */
-async function waitFor(clock: FakeClock, questions: number): Promise<void> {
-  for (let turn = 0; turn < questions; turn++) await clock.passSleep(Math.min(1500, 375 * 2 ** turn));
+    env: { FAL_BASE_URL: service.url },
+    clock: new FakeClock(),
+    wait: doublingPauses,
+  });
 }
 
 const small = paintPng({ width: 320, height: 256 });
 const other = paintPng({ width: 256, height: 256, seed: 2 });
-
-/** What was sent to a model, without what all models are sent. */
-function sent({ service }: Scene): Record<string, unknown> {
-  const { prompt: _prompt, ...rest } = service.imageCalls.at(-1)!.json as Record<string, unknown>;
-  return rest;
-}
 
 Deno.test("fal takes a job, is asked and fetched from at the addresses it named, and its files never see the key", async () => {
   await using scene = await startScene({ states: ["IN_QUEUE", "IN_PROGRESS", "COMPLETED"] });
@@ -119,7 +79,7 @@ for (const prefix of ["", "fal:", "Fal:", "fal.ai:"]) {
   Deno.test(`a key of fal written as ${prefix}ID:SECRET arrives whole`, async () => {
     await using scene = await startScene();
     const reply = scene.gateway.post("/v1/images/generations", { prompt: "a fox" }, `${prefix}${scene.key}`);
-    await waitFor(scene.clock, 1);
+    await doublingPauses(scene.clock);
     const response = await reply;
     await response.body?.cancel();
     assert.equal(response.status, 200);
@@ -140,7 +100,7 @@ for (
   Deno.test(`fal-ai/${model} hears ${JSON.stringify(wish)} as ${JSON.stringify(expected)}`, async () => {
     await using scene = await startScene();
     const [picture] = await pictures(await scene.generate({ model: `fal-ai/${model}`, ...wish }));
-    assert.deepEqual(sent(scene), { num_images: 1, ...expected });
+    assert.deepEqual(wishesSent(scene), { num_images: 1, ...expected });
     const { width, height } = readImageFacts(picture!)!;
     assert.equal(`${width}x${height}`, made);
   });
@@ -171,7 +131,7 @@ Deno.test("each model of fal gets of all wishes what it takes, within its bounds
     await pictures(
       await (isEdit ? scene.edit : scene.generate)({ model: id, ...wishes, ...images, ...masks }),
     );
-    const { image_url: _image, image_urls: _images, mask_url: _mask, ...rest } = sent(scene);
+    const { image_url: _image, image_urls: _images, mask_url: _mask, ...rest } = wishesSent(scene);
     heard[id] = rest;
   }
   const banana = { num_images: 1, output_format: "jpeg" };
@@ -200,13 +160,13 @@ Deno.test("provider_params are merged into fal's input last", async () => {
   await using scene = await startScene();
   const provider_params = { num_inference_steps: 4, acceleration: "high" };
   await pictures(await scene.generate({ model: "fal-ai/flux/dev", steps: 30, provider_params }));
-  assert.deepEqual(sent(scene), { num_images: 1, ...provider_params });
+  assert.deepEqual(wishesSent(scene), { num_images: 1, ...provider_params });
 });
 
 Deno.test("fal makes up to four images by one job, and a model without a count by as many jobs", async () => {
   await using scene = await startScene();
   assert.equal((await pictures(await scene.generate({ model: "fal-ai/flux/dev", n: 4 }))).length, 4);
-  assert.deepEqual(sent(scene), { num_images: 4 });
+  assert.deepEqual(wishesSent(scene), { num_images: 4 });
   assert.equal(scene.service.imageCalls.length, 1);
   const reply = scene.generate({ model: "fal-ai/flux-2-pro", n: 2 }, 0);
   await scene.clock.sleeping(375, 2);
@@ -218,10 +178,10 @@ Deno.test("fal makes up to four images by one job, and a model without a count b
 Deno.test("fal gets one image as image_url, and several in the caller's order as image_urls", async () => {
   await using scene = await startScene();
   await pictures(await scene.edit({ model: "fal-ai/flux-pro/kontext", ...given(small) }));
-  assert.deepEqual(sent(scene), { num_images: 1, image_url: dataUrl(small) });
+  assert.deepEqual(wishesSent(scene), { num_images: 1, image_url: dataUrl(small) });
   for (const [images, model] of [[[small], "flux-2/edit"], [[other, small], "nano-banana/edit"]] as const) {
     await pictures(await scene.edit({ model: `fal-ai/${model}`, ...given(...images) }));
-    assert.deepEqual(sent(scene), { num_images: 1, image_urls: images.map((bytes) => dataUrl(bytes)) });
+    assert.deepEqual(wishesSent(scene), { num_images: 1, image_urls: images.map((bytes) => dataUrl(bytes)) });
   }
 });
 
@@ -229,7 +189,7 @@ Deno.test("fal fetches an input by itself where the caller gave an address, and 
   await using scene = await startScene();
   const image_url = "https://example.com/a fox.png?signature=1";
   await pictures(await scene.edit({ model: "fal-ai/flux-pro/kontext", images: [{ image_url }] }));
-  assert.deepEqual(sent(scene), { num_images: 1, image_url });
+  assert.deepEqual(wishesSent(scene), { num_images: 1, image_url });
   const gif = await paint({ width: 300, height: 300, format: "gif" });
   await pictures(
     await scene.edit({
@@ -237,7 +197,7 @@ Deno.test("fal fetches an input by itself where the caller gave an address, and 
       images: [{ image_url: dataUrl(gif, "image/gif") }],
     }),
   );
-  assert.match(String(sent(scene).image_url), /^data:image\/png;base64,/);
+  assert.match(String(wishesSent(scene).image_url), /^data:image\/png;base64,/);
 });
 
 Deno.test("fal's mask is white where OpenAI's is see-through", async () => {
@@ -247,7 +207,7 @@ Deno.test("fal's mask is white where OpenAI's is see-through", async () => {
     .composite([{ input: hole, left: 0, top: 0, blend: "dest-out" }]).png().toBuffer();
   const model = "fal-ai/flux-general/inpainting";
   await pictures(await scene.edit({ model, ...given(small), mask: { image_url: dataUrl(mask) } }));
-  const { image_url, mask_url } = sent(scene);
+  const { image_url, mask_url } = wishesSent(scene);
   assert.equal(image_url, dataUrl(small));
   const white = Uint8Array.fromBase64(String(mask_url).replace("data:image/png;base64,", ""));
   const grey = await sharp(white).toColourspace("b-w").raw().toBuffer();
@@ -268,7 +228,7 @@ Deno.test("any other model of fal is asked for by its id, with the commonest inp
   const provider_params = { style: "ink" };
   await pictures(await scene.edit({ model: "somebody/painter", ...given(small), provider_params }));
   assert.equal(scene.service.imageCalls[0]!.path, "/somebody/painter");
-  assert.deepEqual(sent(scene), { image_url: dataUrl(small), style: "ink" });
+  assert.deepEqual(wishesSent(scene), { image_url: dataUrl(small), style: "ink" });
   const told = await refusal(await scene.generate({ model: "fal-ai/nothing" }, 0));
   assert.deepEqual([told.status, told.code], [404, "model_not_found"]);
 });
@@ -299,7 +259,7 @@ Deno.test("an image among several that fal's safety checker held back is noted, 
   await using scene = await startScene();
   scene.service.scriptJobs({ states: ["COMPLETED"], result: { has_nsfw_concepts: [false, true, false] } });
   const reply = scene.generate({ n: 3 });
-  await waitFor(scene.clock, 1);
+  await doublingPauses(scene.clock);
   const response = await reply;
   assert.match(response.headers.get("x-imgrouter-notes") ?? "", /1 of 3 images were held back/);
   assert.equal((await pictures(response)).length, 3);
@@ -336,7 +296,7 @@ Deno.test("fal's job is taken back at the address it named when the client leave
   const reply = scene.gateway.post("/v1/images/generations", { prompt: "a fox" }, scene.key, {
     signal: leaving.signal,
   });
-  await waitFor(scene.clock, 1);
+  await doublingPauses(scene.clock);
   leaving.abort();
   await assert.rejects(reply, { name: "AbortError" });
   await scene.service.until(() => scene.service.calls.at(-1)?.method === "PUT");

@@ -9,7 +9,6 @@ import {
 import sharp from "sharp";
 import { systemClock } from "../core/clock.ts";
 import { readImageFacts } from "../core/media.ts";
-import { dataUrl, pictures, refusal } from "../testing/provider_replies.ts";
 import {
   GEMINI_ERRORS,
   geminiError,
@@ -20,39 +19,18 @@ import {
 } from "../testing/gemini_errors.ts";
 import { GEMINI_MODELS } from "../testing/gemini_requests.ts";
 import { type GeminiService, geminiService } from "../testing/gemini_service.ts";
-import { startGateway, type TestGateway } from "../testing/gateway.ts";
+import { startGateway } from "../testing/gateway.ts";
 import { paint, paintPng } from "../testing/painting.ts";
+import { providerCall } from "../testing/provider_call.ts";
+import { dataUrl, pictures, refusal } from "../testing/provider_replies.ts";
+import { startProviderScene } from "../testing/provider_scene.ts";
 import type { Refusal } from "../testing/reply.ts";
-import { openCall } from "./call.ts";
 import { gemini } from "./gemini.ts";
 
-interface Scene extends AsyncDisposable {
-  service: GeminiService;
-  gateway: TestGateway;
-  key: string;
-  generate(body?: Record<string, unknown>): Promise<Response>;
-  edit(body?: Record<string, unknown>): Promise<Response>;
-}
-
 /** A gateway before a scripted Gemini, and a caller who brings a key. */
-async function startScene(env: Record<string, string> = {}): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(geminiService());
-  const gateway = stack.use(
-    await startGateway({ env: { GEMINI_BASE_URL: service.url, MAX_RETRIES: "0", ...env } }),
-  );
-  const key = service.newKey();
-  const post = (path: string) => (body: Record<string, unknown> = {}) =>
-    gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key);
-  const held = stack.move();
-  return {
-    service,
-    gateway,
-    key,
-    generate: post("/v1/images/generations"),
-    edit: post("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
+function startScene(env: Record<string, string> = {}) {
+  const service = geminiService();
+  return startProviderScene({ service, env: { GEMINI_BASE_URL: service.url, ...env }, clock: systemClock });
 }
 
 const small = paintPng({ width: 64, height: 48 });
@@ -472,15 +450,7 @@ Deno.test("too many references for a model are refused before Gemini is asked", 
 
 Deno.test("of the models that Gemini lists, those that give images by content are told", async () => {
   await using service = geminiService();
-  const call = openCall({
-    provider: gemini,
-    baseUrl: service.url,
-    key: service.newKey(),
-    signal: new AbortController().signal,
-    open: () => Promise.reject(new Error("nothing is to be opened")),
-    clock: systemClock,
-    dice: () => 0,
-  });
+  const call = providerCall({ provider: gemini, baseUrl: service.url, key: service.newKey() });
   const ids = (await gemini.listModels!(call)).map(({ id }) => id);
   assert.deepEqual(ids, [...Object.keys(GEMINI_MODELS), "gemini-4-flash-image"]);
 });

@@ -1,53 +1,30 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../core/clock.ts";
 import { readImageFacts } from "../core/media.ts";
-import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
-import { startGateway, type TestGateway } from "../testing/gateway.ts";
+import { startGateway } from "../testing/gateway.ts";
 import { flatGiteeError, GITEE_ERRORS, giteeError } from "../testing/gitee_errors.ts";
 import { EDIT_MODELS, TASK_MODELS, TEXT_MODELS } from "../testing/gitee_requests.ts";
 import { type GiteeService, giteeService } from "../testing/gitee_service.ts";
 import { paint, paintPng } from "../testing/painting.ts";
+import { providerCall } from "../testing/provider_call.ts";
+import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
+import { assertUnderstood, startProviderScene } from "../testing/provider_scene.ts";
 import type { Refusal } from "../testing/reply.ts";
-import { openCall } from "./call.ts";
 import { gitee } from "./gitee.ts";
 
 const TASK_MODEL = "Qwen-Image-Edit-2511";
 
-interface Scene extends AsyncDisposable {
-  service: GiteeService;
-  gateway: TestGateway;
-  clock: FakeClock;
-  key: string;
-  generate(body?: Record<string, unknown>): Promise<Response>;
-  /** Asks for an edit, and waits for as many questions as its task is scripted to take. */
-  edit(body?: Record<string, unknown>, questions?: number): Promise<Response>;
-}
-
 /** A gateway before a scripted Gitee AI, and a caller who brings a key. */
-async function startScene(): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(giteeService());
-  const clock = new FakeClock();
-  const gateway = stack.use(
-    await startGateway({ clock, dice: () => 0.5, env: { GITEE_BASE_URL: service.url, MAX_RETRIES: "0" } }),
-  );
-  const key = service.newKey();
-  const ask = (path: string) => async (body: Record<string, unknown> = {}, questions = 0) => {
-    const reply = gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key);
-    for (let turn = 1; turn <= questions; turn++) await clock.passSleep(1500, 7500);
-    return await reply;
-  };
-  const held = stack.move();
-  return {
+function startScene() {
+  const service = giteeService();
+  return startProviderScene({
     service,
-    gateway,
-    clock,
-    key,
-    generate: ask("/v1/images/generations"),
-    edit: ask("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
+    env: { GITEE_BASE_URL: service.url },
+    clock: new FakeClock(),
+    wait: async (clock, questions = 0) => {
+      for (let turn = 1; turn <= questions; turn++) await clock.passSleep(1500, 7500);
+    },
+  });
 }
 
 const small = paintPng({ width: 64, height: 48 });
@@ -55,7 +32,7 @@ const other = paintPng({ width: 48, height: 48, seed: 2 });
 const mask = paintPng({ width: 64, height: 48, transparent: true });
 
 /** The parts of the last form in their order; files by name, type and content. */
-async function parts({ service }: Scene): Promise<[string, string][]> {
+async function parts({ service }: { service: GiteeService }): Promise<[string, string][]> {
   const form = service.imageCalls.at(-1)!.form!;
   return await Promise.all([...form].map(async ([name, value]): Promise<[string, string]> => {
     if (typeof value === "string") return [name, value];
@@ -392,12 +369,8 @@ for (const [name, refused, status, code] of FAILURES) {
   for (const [shape, fault] of [["nested", refused], ["flat", flatGiteeError(refused)]] as const) {
     Deno.test(`Gitee's word for ${name} is understood in the ${shape} shape`, async () => {
       await using scene = await startScene();
-      scene.service.fail(fault);
-      const told = await refusal(await scene.generate());
-      assert.deepEqual([told.status, told.code], [status, code]);
       const { error } = refused.body as { error: { message: string } };
-      assert.ok(told.message.includes(error.message), told.message);
-      assert.equal(scene.service.calls.length, 1);
+      await assertUnderstood(scene, fault, { status, code, message: error.message });
     });
   }
 }
@@ -433,15 +406,7 @@ Deno.test("a Gitee key rests for a model that is not bought, and altogether when
 
 Deno.test("Gitee's list tells of models that make or edit images at once, each with its tasks", async () => {
   await using service = giteeService();
-  const call = openCall({
-    provider: gitee,
-    baseUrl: service.url,
-    key: service.newKey(),
-    signal: new AbortController().signal,
-    open: () => Promise.reject(new Error("nothing is to be fetched")),
-    clock: systemClock,
-    dice: () => 0.5,
-  });
+  const call = providerCall({ provider: gitee, baseUrl: service.url, key: service.newKey() });
   const told = new Map((await gitee.listModels!(call)).map(({ id, tasks }) => [id, tasks]));
   assert.deepEqual(new Set(told.keys()), new Set([...TEXT_MODELS, ...EDIT_MODELS]));
   assert.deepEqual(told.get("z-image-turbo"), ["generate"]);

@@ -1,51 +1,26 @@
 import assert from "node:assert/strict";
 import sharp from "sharp";
 import type { Clock } from "../core/clock.ts";
-import { CONSEQUENCES, type FailureKind } from "../core/failure.ts";
-import { dataUrl, given, refusal } from "../testing/provider_replies.ts";
+import type { FailureKind } from "../core/failure.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
-import { startGateway, type TestGateway } from "../testing/gateway.ts";
+import { startGateway } from "../testing/gateway.ts";
 import { type MidjourneyDialect, midjourneyError, submitted } from "../testing/midjourney_requests.ts";
 import { type MidjourneyService, midjourneyService, toneOf } from "../testing/midjourney_service.ts";
 import { paintPng } from "../testing/painting.ts";
+import { dataUrl, given, means, refusal } from "../testing/provider_replies.ts";
+import { startProviderScene } from "../testing/provider_scene.ts";
 import { RushingClock } from "../testing/rushing_clock.ts";
 
 const DIALECTS: MidjourneyDialect[] = ["nov", "trueai", "relay"];
 
-interface Scene extends AsyncDisposable {
-  service: MidjourneyService;
-  gateway: TestGateway;
-  key: string;
-  generate(body?: Record<string, unknown>, init?: RequestInit): Promise<Response>;
-  edit(body?: Record<string, unknown>): Promise<Response>;
-  blend(body?: Record<string, unknown>): Promise<Response>;
-}
-
 /** A gateway before a scripted proxy, and a caller who brings its secret. */
-async function startScene(
-  { dialect, path = "/mj", clock = new RushingClock() }: {
-    dialect?: MidjourneyDialect;
-    path?: string;
-    clock?: Clock;
-  } = {},
-): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(midjourneyService({ dialect }));
-  const env = { MIDJOURNEY_BASE_URL: service.origin + path, MAX_RETRIES: "0" };
-  const gateway = stack.use(await startGateway({ clock, dice: () => 0.5, env }));
-  const key = service.newKey();
-  const ask = (path: string) => (body: Record<string, unknown> = {}, init?: RequestInit) =>
-    gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key, init);
-  const held = stack.move();
-  return {
-    service,
-    gateway,
-    key,
-    generate: ask("/v1/images/generations"),
-    edit: ask("/v1/images/edits"),
-    blend: ask("/v1/images/blend"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
+function startScene({ dialect, path = "/mj", clock = new RushingClock() }: {
+  dialect?: MidjourneyDialect;
+  path?: string;
+  clock?: Clock;
+} = {}) {
+  const service = midjourneyService({ dialect });
+  return startProviderScene({ service, env: { MIDJOURNEY_BASE_URL: service.origin + path }, clock });
 }
 
 /** The pictures of a reply: their sizes, and the greys in their middle and in their quarters. */
@@ -63,13 +38,8 @@ async function pictures(response: Response) {
   }));
 }
 
-function means(told: { status: number; type: string }, kind: FailureKind): void {
-  const { relay, type } = CONSEQUENCES[kind];
-  assert.deepEqual([told.status, told.type], [relay, type], JSON.stringify(told));
-}
-
 const notes = (response: Response) => response.headers.get("x-imgrouter-notes") ?? "";
-const submissions = ({ service }: Scene) =>
+const submissions = ({ service }: { service: MidjourneyService }) =>
   service.imageCalls.map(({ path, json }) => [path.replace("/mj/submit/", ""), json]);
 const small = paintPng({ width: 32, height: 32 });
 const other = paintPng({ width: 32, height: 32, seed: 2 });
@@ -259,7 +229,7 @@ Deno.test("nov: where there is no editor the picture is a reference, and that is
 
 Deno.test("several pictures are references of one task", async () => {
   await using scene = await startScene({ dialect: "trueai" });
-  await pictures(await scene.blend({ images: [dataUrl(small), dataUrl(other)] }));
+  await pictures(await scene.ask("blend", { images: [dataUrl(small), dataUrl(other)] }));
   assert.deepEqual(submissions(scene), [
     ["imagine", { prompt: "a fox", base64Array: [dataUrl(small), dataUrl(other)] }],
   ]);
@@ -276,7 +246,7 @@ for (
   Deno.test(`midjourney-blend joins pictures without words, ${size} as ${dimensions}`, async () => {
     await using scene = await startScene();
     const images = [dataUrl(small), dataUrl(other)];
-    const response = await scene.blend({ model: "midjourney-blend", images, size });
+    const response = await scene.ask("blend", { model: "midjourney-blend", images, size });
     assert.match(notes(response), /prompt: midjourney-blend joins images without words/);
     await pictures(response);
     assert.deepEqual(submissions(scene), [["blend", { base64Array: images, dimensions }]]);
@@ -407,7 +377,7 @@ Deno.test("a task is taken back when its client leaves, where the proxy can", as
   const clock = new FakeClock();
   await using scene = await startScene({ dialect: "trueai", clock });
   const leaving = new AbortController();
-  const asked = scene.generate({}, { signal: leaving.signal });
+  const asked = scene.ask("generations", {}, { signal: leaving.signal });
   await clock.passSleep(1000, 3000);
   await scene.service.until(() => scene.service.calls.length === 2);
   leaving.abort();

@@ -1,62 +1,25 @@
 import assert from "node:assert/strict";
-import { CONSEQUENCES, type FailureKind } from "../core/failure.ts";
+import type { FailureKind } from "../core/failure.ts";
 import { readImageFacts } from "../core/media.ts";
-import { dataUrl, given, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { FileHost } from "../testing/file_host.ts";
 import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { platformError } from "../testing/modal_requests.ts";
-import {
-  type ModalAuth,
-  type ModalService,
-  modalService,
-  type ModalShape,
-} from "../testing/modal_service.ts";
+import { type ModalAuth, modalService, type ModalShape } from "../testing/modal_service.ts";
 import { paintPng } from "../testing/painting.ts";
-
-interface Scene extends AsyncDisposable {
-  service: ModalService;
-  gateway: TestGateway;
-  clock: FakeClock;
-  key: string;
-  generate(body?: Record<string, unknown>): Promise<Response>;
-  edit(body?: Record<string, unknown>): Promise<Response>;
-}
+import { dataUrl, given, made, means, refusal } from "../testing/provider_replies.ts";
+import { startProviderScene } from "../testing/provider_scene.ts";
 
 /** A gateway before scripted apps, and a caller who brings a key to them. */
-async function startScene(
-  { auth, path = "", file }: { auth?: ModalAuth; path?: string; file?: unknown } = {},
-): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(modalService({ auth }));
-  const clock = new FakeClock();
-  const gateway = stack.use(
-    await startGateway({ clock, env: { MODAL_BASE_URL: service.url + path, MAX_RETRIES: "0" }, file }),
-  );
-  const key = service.newKey();
-  const ask = (path: string) => (body: Record<string, unknown> = {}) =>
-    gateway.post(path, { provider: "Modal", prompt: "a fox", response_format: "b64_json", ...body }, key);
-  const held = stack.move();
-  return {
+function startScene({ auth, path = "", file }: { auth?: ModalAuth; path?: string; file?: unknown } = {}) {
+  const service = modalService({ auth });
+  return startProviderScene({
     service,
-    gateway,
-    clock,
-    key,
-    generate: ask("/v1/images/generations"),
-    edit: ask("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
-}
-
-async function made(response: Response): Promise<number> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body.data.length;
-}
-
-function means(told: { status: number; type: string }, kind: FailureKind): void {
-  const { relay, type } = CONSEQUENCES[kind];
-  assert.deepEqual([told.status, told.type], [relay, type], JSON.stringify(told));
+    env: { MODAL_BASE_URL: service.url + path },
+    file,
+    clock: new FakeClock(),
+    fields: { provider: "Modal" },
+  });
 }
 
 const small = paintPng({ width: 32, height: 32 });

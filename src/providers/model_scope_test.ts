@@ -1,66 +1,33 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../core/clock.ts";
 import { readImageFacts } from "../core/media.ts";
-import { dataUrl, pictures, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
-import { startGateway, type TestGateway } from "../testing/gateway.ts";
+import { startGateway } from "../testing/gateway.ts";
 import { MODEL_SCOPE_ERRORS, modelScopeError, plainModelScopeError } from "../testing/model_scope_errors.ts";
 import { MODEL_SCOPE_MODELS } from "../testing/model_scope_requests.ts";
-import { type ModelScopeService, modelScopeService } from "../testing/model_scope_service.ts";
+import { modelScopeService } from "../testing/model_scope_service.ts";
 import { paint, paintPng } from "../testing/painting.ts";
+import { providerCall } from "../testing/provider_call.ts";
+import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
+import { assertUnderstood, sent, startProviderScene } from "../testing/provider_scene.ts";
 import type { Refusal } from "../testing/reply.ts";
-import { openCall } from "./call.ts";
 import { modelScope } from "./model_scope.ts";
 
-interface Scene extends AsyncDisposable {
-  service: ModelScopeService;
-  gateway: TestGateway;
-  clock: FakeClock;
-  key: string;
-  /** Asks for an image, and waits for as many questions as the task is scripted to take. */
-  generate(body?: Record<string, unknown>, questions?: number): Promise<Response>;
-  edit(body?: Record<string, unknown>, questions?: number): Promise<Response>;
-}
-
 /** A gateway before a scripted ModelScope, and a caller who brings a key. */
-async function startScene(states = ["SUCCEED"]): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(modelScopeService());
+function startScene(states = ["SUCCEED"]) {
+  const service = modelScopeService();
   service.scriptTasks({ states });
-  const clock = new FakeClock();
-  const gateway = stack.use(
-    await startGateway({
-      clock,
-      dice: () => 0.5,
-      env: { MODELSCOPE_BASE_URL: service.url, MAX_RETRIES: "0" },
-    }),
-  );
-  const key = service.newKey();
-  const ask = (path: string) => async (body: Record<string, unknown> = {}, questions = 1) => {
-    const reply = gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key);
-    for (let turn = 1; turn <= questions; turn++) await clock.passSleep(1500, 3750);
-    return await reply;
-  };
-  const held = stack.move();
-  return {
+  return startProviderScene({
     service,
-    gateway,
-    clock,
-    key,
-    generate: ask("/v1/images/generations"),
-    edit: ask("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
+    env: { MODELSCOPE_BASE_URL: service.url },
+    clock: new FakeClock(),
+    wait: async (clock, questions = 1) => {
+      for (let turn = 1; turn <= questions; turn++) await clock.passSleep(1500, 3750);
+    },
+  });
 }
 
 const small = paintPng({ width: 64, height: 48 });
 const other = paintPng({ width: 48, height: 48, seed: 2 });
-const given = (...urls: string[]) => ({ images: urls.map((image_url) => ({ image_url })) });
-
-/** What the last submission held. */
-function sent({ service }: Scene): Record<string, unknown> {
-  return service.imageCalls.at(-1)!.json as Record<string, unknown>;
-}
 
 Deno.test("ModelScope takes a task, is asked for it, and gives the picture without seeing the key there", async () => {
   await using scene = await startScene(["PENDING", "PROCESSING", "RUNNING", "SUCCEED"]);
@@ -346,12 +313,8 @@ const FAILURES: [name: string, refusal: Refusal, status: number, code: string][]
 for (const [name, fault, status, code] of FAILURES) {
   Deno.test(`ModelScope's word for ${name} is understood`, async () => {
     await using scene = await startScene();
-    scene.service.fail(fault);
-    const told = await refusal(await scene.generate({}, 0));
-    assert.deepEqual([told.status, told.code], [status, code]);
     const { error, errors } = fault.body as Record<string, { message: string }>;
-    assert.ok(told.message.includes((error ?? errors)!.message), told.message);
-    assert.equal(scene.service.calls.length, 1);
+    await assertUnderstood(scene, fault, { status, code, message: (error ?? errors)!.message });
   });
 }
 
@@ -395,15 +358,7 @@ Deno.test("an OAuth token is ModelScope's, too", () => {
 
 Deno.test("ModelScope's list tells of image models alone, each with the limits of its family", async () => {
   await using service = modelScopeService();
-  const call = openCall({
-    provider: modelScope,
-    baseUrl: service.url,
-    key: service.newKey(),
-    signal: new AbortController().signal,
-    open: () => Promise.reject(new Error("nothing is to be fetched")),
-    clock: systemClock,
-    dice: () => 0.5,
-  });
+  const call = providerCall({ provider: modelScope, baseUrl: service.url, key: service.newKey() });
   const told = await modelScope.listModels!(call);
   assert.deepEqual(told.map(({ id }) => id), [...MODEL_SCOPE_MODELS.keys()]);
   for (const { id, tasks, maxInputs = 1, sizes } of told) {

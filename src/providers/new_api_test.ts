@@ -1,64 +1,35 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
-import { systemClock } from "../core/clock.ts";
 import { readImageFacts } from "../core/media.ts";
-import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { FileHost } from "../testing/file_host.ts";
-import { startGateway, type TestGateway } from "../testing/gateway.ts";
+import { startGateway } from "../testing/gateway.ts";
 import {
   newApiError,
   type NewApiOptions,
-  type NewApiService,
   newApiService,
   type TaskScript,
 } from "../testing/new_api_service.ts";
 import { paintPng } from "../testing/painting.ts";
+import { providerCall } from "../testing/provider_call.ts";
+import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
+import { assertUnderstood, startProviderScene } from "../testing/provider_scene.ts";
 import type { Refusal } from "../testing/reply.ts";
-import { openCall } from "./call.ts";
 import { newApi } from "./new_api.ts";
 
-interface Scene extends AsyncDisposable {
-  service: NewApiService;
-  gateway: TestGateway;
-  clock: FakeClock;
-  key: string;
-  /** Asks for an image, and waits for as many questions as a task is scripted to take. */
-  generate(body?: Record<string, unknown>, questions?: number): Promise<Response>;
-  edit(body?: Record<string, unknown>, questions?: number): Promise<Response>;
-}
-
 /** A gateway before a scripted relay, and a caller who brings a key of it. */
-async function startScene(options: NewApiOptions & { task?: TaskScript } = {}): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(newApiService(options));
+function startScene(options: NewApiOptions & { task?: TaskScript } = {}) {
+  const service = newApiService(options);
   if (options.task) service.scriptTasks(options.task);
-  const clock = new FakeClock();
-  const gateway = stack.use(
-    await startGateway({ clock, dice: () => 0.5, env: { NEWAPI_BASE_URL: service.url, MAX_RETRIES: "0" } }),
-  );
-  const key = service.newKey();
-  const ask = (path: string) => async (body: Record<string, unknown> = {}, questions = 0) => {
-    const defaults = {
-      provider: "NewApi",
-      model: "gpt-image-2",
-      prompt: "a fox",
-      response_format: "b64_json",
-    };
-    const reply = gateway.post(path, { ...defaults, ...body }, key);
-    for (let turn = 1; turn <= questions; turn++) await clock.passSleep(750, 3750);
-    return await reply;
-  };
-  const held = stack.move();
-  return {
+  return startProviderScene({
     service,
-    gateway,
-    clock,
-    key,
-    generate: ask("/v1/images/generations"),
-    edit: ask("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
+    env: { NEWAPI_BASE_URL: service.url },
+    clock: new FakeClock(),
+    fields: { provider: "NewApi", model: "gpt-image-2" },
+    wait: async (clock, questions = 0) => {
+      for (let turn = 1; turn <= questions; turn++) await clock.passSleep(750, 3750);
+    },
+  });
 }
 
 const small = paintPng({ width: 64, height: 48 });
@@ -269,12 +240,8 @@ const FAILURES: [name: string, refusal: Refusal, status: number, code: string][]
 for (const [name, fault, status, code] of FAILURES) {
   Deno.test(`a relay's word for ${name} is understood`, async () => {
     await using scene = await startScene();
-    scene.service.fail(fault);
-    const told = await refusal(await scene.generate());
-    assert.deepEqual([told.status, told.code], [status, code]);
     const { error } = fault.body as { error: { message: string } };
-    assert.ok(told.message.includes(error.message), told.message);
-    assert.equal(scene.service.calls.length, 1);
+    await assertUnderstood(scene, fault, { status, code, message: error.message });
   });
 }
 
@@ -424,15 +391,7 @@ Deno.test("a reseller's task is not asked for at a foreign host, which would see
 
 Deno.test("a relay tells of its models by their ids", async () => {
   await using service = newApiService();
-  const call = openCall({
-    provider: newApi,
-    baseUrl: service.url,
-    key: service.newKey(),
-    signal: new AbortController().signal,
-    open: () => Promise.reject(new Error("nothing is to be fetched")),
-    clock: systemClock,
-    dice: () => 0.5,
-  });
+  const call = providerCall({ provider: newApi, baseUrl: service.url, key: service.newKey() });
   assert.deepEqual(await newApi.listModels!(call), [
     { id: "gpt-image-2" },
     { id: "flux-1.1-pro" },

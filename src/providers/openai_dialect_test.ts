@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { buffers } from "../core/buffers.ts";
 import { Failed } from "../core/failure.ts";
 import type { Made } from "../core/provider.ts";
-import { FakeClock } from "../testing/fake_clock.ts";
 import { paintNoise, paintPng } from "../testing/painting.ts";
 import { bodyOf, cutInto } from "../testing/pieces.ts";
-import { openCall } from "./call.ts";
+import { providerCall } from "../testing/provider_call.ts";
 import { newApi } from "./new_api.ts";
 import { readImages } from "./openai_dialect.ts";
 
@@ -14,16 +13,7 @@ const small = paintPng({ width: 8, height: 8 });
 
 /** Reads a reply that comes in pieces, as it is read for a caller who takes images while they arrive. */
 function read(reply: unknown, { mayStream = true } = {}): Promise<Made> {
-  const call = openCall({
-    provider: newApi,
-    baseUrl: "http://service.test",
-    key: "",
-    signal: new AbortController().signal,
-    open: () => Promise.reject(new Error("nothing is fetched here")),
-    mayStream,
-    clock: new FakeClock(),
-    dice: () => 0.5,
-  });
+  const call = providerCall({ provider: newApi, baseUrl: "http://service.test", mayStream });
   const text = typeof reply === "string" ? reply : JSON.stringify(reply);
   const body = bodyOf(cutInto(new TextEncoder().encode(text), [40_000, 1]));
   return readImages(call)(new Response(body));

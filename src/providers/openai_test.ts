@@ -2,50 +2,26 @@ import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { systemClock } from "../core/clock.ts";
 import { readImageFacts } from "../core/media.ts";
-import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
 import { incorrectKey, OPENAI_ERRORS, openAiError } from "../testing/openai_errors.ts";
 import { OPENAI_MODELS } from "../testing/openai_requests.ts";
 import { type OpenAiService, openAiService } from "../testing/openai_service.ts";
-import { startGateway, type TestGateway } from "../testing/gateway.ts";
+import { startGateway } from "../testing/gateway.ts";
 import { paint, paintPng } from "../testing/painting.ts";
+import { providerCall } from "../testing/provider_call.ts";
+import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
+import { sent, startProviderScene } from "../testing/provider_scene.ts";
 import type { Refusal } from "../testing/reply.ts";
-import { openCall } from "./call.ts";
 import { openAi } from "./openai.ts";
 
-interface Scene extends AsyncDisposable {
-  service: OpenAiService;
-  gateway: TestGateway;
-  key: string;
-  generate(body?: Record<string, unknown>): Promise<Response>;
-  edit(body?: Record<string, unknown>): Promise<Response>;
-}
-
 /** A gateway before a scripted OpenAI, and a caller who brings a key. */
-async function startScene(): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(openAiService());
-  const gateway = stack.use(await startGateway({ env: { OPENAI_BASE_URL: service.url, MAX_RETRIES: "0" } }));
-  const key = service.newKey();
-  const post = (path: string) => (body: Record<string, unknown> = {}) =>
-    gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key);
-  const held = stack.move();
-  return {
-    service,
-    gateway,
-    key,
-    generate: post("/v1/images/generations"),
-    edit: post("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
+function startScene() {
+  const service = openAiService();
+  return startProviderScene({ service, env: { OPENAI_BASE_URL: service.url }, clock: systemClock });
 }
 
 const small = paintPng({ width: 64, height: 48 });
 const other = paintPng({ width: 48, height: 48, seed: 2 });
 const mask = paintPng({ width: 64, height: 48, transparent: true });
-
-function sent({ service }: Scene): Record<string, unknown> {
-  return service.imageCalls.at(-1)!.json as Record<string, unknown>;
-}
 
 /** The parts of a form in their order; files by type and content, since their names are free. */
 async function partsOf(form: FormData | undefined): Promise<[string, string][]> {
@@ -388,15 +364,7 @@ Deno.test("the wait that OpenAI asks for in words is heeded", async () => {
 
 Deno.test("OpenAI's list tells of image models alone", async () => {
   await using service = openAiService();
-  const call = openCall({
-    provider: openAi,
-    baseUrl: service.url,
-    key: service.newKey(),
-    signal: new AbortController().signal,
-    open: () => Promise.reject(new Error("nothing is to be fetched")),
-    clock: systemClock,
-    dice: () => 0.5,
-  });
+  const call = providerCall({ provider: openAi, baseUrl: service.url, key: service.newKey() });
   const told = async () => (await openAi.listModels!(call)).map(({ id }) => id);
   assert.deepEqual(await told(), Object.keys(OPENAI_MODELS));
   service.fail(
@@ -407,7 +375,7 @@ Deno.test("OpenAI's list tells of image models alone", async () => {
   assert.deepEqual(await told(), ["gpt-image-3"]);
 });
 
-function sdkOf({ service, key }: Scene): OpenAI {
+function sdkOf({ service, key }: { service: OpenAiService; key: string }): OpenAI {
   return new OpenAI({ apiKey: key, baseURL: service.url, maxRetries: 0 });
 }
 

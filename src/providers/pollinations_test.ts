@@ -1,56 +1,26 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { systemClock } from "../core/clock.ts";
-import { type ImageType, readImageFacts } from "../core/media.ts";
-import { pictures, refusal } from "../testing/provider_replies.ts";
-import { startGateway, type TestGateway } from "../testing/gateway.ts";
+import { readImageFacts } from "../core/media.ts";
+import { startGateway } from "../testing/gateway.ts";
 import { paint, paintPng } from "../testing/painting.ts";
 import { badField, POLLINATIONS_ERRORS, publishableLimit } from "../testing/pollinations_errors.ts";
 import { POLLINATIONS_MODELS } from "../testing/pollinations_requests.ts";
-import { type PollinationsService, pollinationsService } from "../testing/pollinations_service.ts";
+import { pollinationsService } from "../testing/pollinations_service.ts";
+import { providerCall } from "../testing/provider_call.ts";
+import { dataUrl, given, pictures, refusal } from "../testing/provider_replies.ts";
+import { assertUnderstood, sent, startProviderScene } from "../testing/provider_scene.ts";
 import type { Refusal } from "../testing/reply.ts";
-import { openCall } from "./call.ts";
 import { pollinations } from "./pollinations.ts";
 
-interface Scene extends AsyncDisposable {
-  service: PollinationsService;
-  gateway: TestGateway;
-  key: string;
-  generate(body?: Record<string, unknown>): Promise<Response>;
-  edit(body?: Record<string, unknown>): Promise<Response>;
-}
-
 /** A gateway before a scripted Pollinations, and a caller who brings a key. */
-async function startScene(): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(pollinationsService());
-  const gateway = stack.use(
-    await startGateway({ env: { POLLINATIONS_BASE_URL: service.url, MAX_RETRIES: "0" } }),
-  );
-  const key = service.newKey();
-  const post = (path: string) => (body: Record<string, unknown> = {}) =>
-    gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key);
-  const held = stack.move();
-  return {
-    service,
-    gateway,
-    key,
-    generate: post("/v1/images/generations"),
-    edit: post("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
+function startScene() {
+  const service = pollinationsService();
+  return startProviderScene({ service, env: { POLLINATIONS_BASE_URL: service.url }, clock: systemClock });
 }
 
 const small = paintPng({ width: 64, height: 48 });
 const other = paintPng({ width: 48, height: 48, seed: 2 });
-const dataUrl = (bytes: Uint8Array, type: ImageType = "image/png") =>
-  `data:${type};base64,${bytes.toBase64()}`;
-const given = (...urls: string[]) => ({ images: urls.map((image_url) => ({ image_url })) });
-
-/** What the last request for an image held. */
-function sent({ service }: Scene): Record<string, unknown> {
-  return service.imageCalls.at(-1)!.json as Record<string, unknown>;
-}
 
 Deno.test("Pollinations is asked in OpenAI's dialect, for one image and with the model named", async () => {
   await using scene = await startScene();
@@ -243,12 +213,8 @@ for (const [name, status, code] of FAILURES) {
   Deno.test(`Pollinations' refusal ${name} is understood`, async () => {
     await using scene = await startScene();
     const fault: Refusal = POLLINATIONS_ERRORS[name];
-    scene.service.fail(fault);
-    const told = await refusal(await scene.generate());
-    assert.deepEqual([told.status, told.code], [status, code]);
     const { error } = fault.body as { error: { message: string } };
-    assert.ok(told.message.includes(error.message), told.message);
-    assert.equal(scene.service.calls.length, 1);
+    await assertUnderstood(scene, fault, { status, code, message: error.message });
   });
 }
 
@@ -274,15 +240,7 @@ Deno.test("the allowance of a publishable Pollinations key is told with the time
 
 Deno.test("Pollinations' list tells of image models alone, with prices and whether they take images", async () => {
   await using service = pollinationsService();
-  const call = openCall({
-    provider: pollinations,
-    baseUrl: service.url,
-    key: service.newKey(),
-    signal: new AbortController().signal,
-    open: () => Promise.reject(new Error("nothing is to be fetched")),
-    clock: systemClock,
-    dice: () => 0.5,
-  });
+  const call = providerCall({ provider: pollinations, baseUrl: service.url, key: service.newKey() });
   const told = new Map((await pollinations.listModels!(call)).map((model) => [model.id, model]));
   assert.deepEqual([...told.keys()], Object.keys(POLLINATIONS_MODELS));
   const { tasks, prices } = told.get("painter/cats")!;

@@ -3,64 +3,33 @@ import { randomBytes } from "node:crypto";
 import Replicate from "replicate";
 import sharp from "sharp";
 import { readImageFacts } from "../core/media.ts";
-import { dataUrl, pictures } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
-import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { paintPng } from "../testing/painting.ts";
+import { dataUrl, pictures, refusal } from "../testing/provider_replies.ts";
+import { startProviderScene } from "../testing/provider_scene.ts";
 import { notFound, problem, REPLICATE_MODELS } from "../testing/replicate_requests.ts";
 import { type ReplicateService, replicateService } from "../testing/replicate_service.ts";
 import type { Refusal } from "../testing/reply.ts";
 import { replicate } from "./replicate.ts";
 
-interface Scene extends AsyncDisposable {
-  service: ReplicateService;
-  gateway: TestGateway;
-  clock: FakeClock;
-  key: string;
-  generate(body?: Record<string, unknown>, init?: RequestInit): Promise<Response>;
-  edit(body?: Record<string, unknown>): Promise<Response>;
-  vary(body?: Record<string, unknown>): Promise<Response>;
-}
-
-/** A gateway before a scripted Replicate, and a caller who brings a key. */
-async function startScene(env: Record<string, string> = {}, file?: unknown): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(replicateService());
-  const clock = new FakeClock();
-  const gateway = stack.use(
-    await startGateway({
-      env: { REPLICATE_BASE_URL: service.url, MAX_RETRIES: "0", ...env },
-      clock,
-      // Pauses of 375, 750, 1500 and 2250 ms, which nobody else makes.
-      dice: () => 0.5,
-      file,
-    }),
-  );
-  const key = service.newKey();
-  const post = (path: string) => (body: Record<string, unknown> = {}, init?: RequestInit) =>
-    gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key, init);
-  const held = stack.move();
-  return {
+/**
+ * A gateway before a scripted Replicate, and a caller who brings a key. Its pauses are of 375, 750, 1500 and 2250 ms,
+ * which nobody else makes.
+ */
+function startScene(env: Record<string, string> = {}, file?: unknown) {
+  const service = replicateService();
+  return startProviderScene({
     service,
-    gateway,
-    clock,
-    key,
-    generate: post("/v1/images/generations"),
-    edit: post("/v1/images/edits"),
-    vary: (body) => post("/v1/images/variations")({ prompt: undefined, ...body }),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
+    env: { REPLICATE_BASE_URL: service.url, ...env },
+    file,
+    clock: new FakeClock(),
+  });
 }
 
 const SCHNELL = "black-forest-labs/flux-schnell";
 const SDXL = "stability-ai/sdxl";
 const SDXL_VERSION = "39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa35c5565e08b";
 const small = paintPng({ width: 64, height: 48 });
-
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, retryAfter: response.headers.get("retry-after"), ...error };
-}
 
 function inputOf(service: ReplicateService): Record<string, unknown> {
   return (service.imageCalls.at(-1)!.json as { input: Record<string, unknown> }).input;
@@ -187,13 +156,16 @@ for (const model of replicate.models.filter(({ id }) => id !== "*")) {
     const images = Array.from({ length: model.maxInputs ?? 1 }, () => ({ image_url: dataUrl(small) }));
     const mask = model.mask ? { image_url: dataUrl(small) } : undefined;
     for (const task of model.tasks) {
-      const send = task === "generate" ? scene.generate : task === "variation" ? scene.vary : scene.edit;
+      const operation = task === "generate" ? "generations" : task === "variation" ? "variations" : "edits";
+      const prompt = task === "variation" ? undefined : "a fox";
       const inputs = task === "generate"
         ? {}
         : task === "blend"
         ? { images }
         : { images: images.slice(0, 1), mask };
-      await pictures(await send({ ...wishes, model: model.id, size: "1024x768", ...inputs }));
+      await pictures(
+        await scene.ask(operation, { prompt, ...wishes, model: model.id, size: "1024x768", ...inputs }),
+      );
     }
     assert.equal(scene.service.imageCalls.length, model.tasks.length);
     assert.ok(REPLICATE_MODELS[model.id], "the scripted service knows it");
@@ -234,7 +206,7 @@ Deno.test("an edit that keeps the size of its input says so", async () => {
 
 Deno.test("a variation is made by the input that guides a picture without being edited", async () => {
   await using scene = await startScene();
-  await pictures(await scene.vary({ image: dataUrl(small) }));
+  await pictures(await scene.ask("variations", { prompt: undefined, image: dataUrl(small) }));
   const { path } = scene.service.imageCalls[0]!;
   assert.equal(path, "/v1/models/black-forest-labs/flux-1.1-pro/predictions");
   const { prompt, ...input } = inputOf(scene.service);
@@ -340,7 +312,7 @@ Deno.test("a prediction is cancelled when its client leaves", async () => {
   await using scene = await startScene();
   scene.service.scriptPredictions({ states: ["starting", "processing"] });
   const client = new AbortController();
-  const reply = scene.generate({}, { signal: client.signal });
+  const reply = scene.ask("generations", {}, { signal: client.signal });
   await scene.clock.passSleep(375);
   await scene.service.until(() => scene.service.calls.length === 2);
   client.abort();

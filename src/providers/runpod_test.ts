@@ -1,51 +1,27 @@
 import assert from "node:assert/strict";
 import runpodSdk from "runpod-sdk";
 import { readImageFacts } from "../core/media.ts";
-import { dataUrl, pictures } from "../testing/provider_replies.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
-import { startGateway, type TestGateway } from "../testing/gateway.ts";
 import { paintPng } from "../testing/painting.ts";
+import { dataUrl, pictures, refusal } from "../testing/provider_replies.ts";
+import { startProviderScene } from "../testing/provider_scene.ts";
 import { RUNPOD_ENDPOINTS } from "../testing/runpod_requests.ts";
 import { OWN_ENDPOINTS, runPodError, type RunPodService, runPodService } from "../testing/runpod_service.ts";
 import { Refusal } from "../testing/reply.ts";
 import { runPod } from "./runpod.ts";
 
-interface Scene extends AsyncDisposable {
-  service: RunPodService;
-  gateway: TestGateway;
-  clock: FakeClock;
-  key: string;
-  generate(body?: Record<string, unknown>, init?: RequestInit): Promise<Response>;
-  edit(body?: Record<string, unknown>): Promise<Response>;
-}
-
-/** A gateway before a scripted RunPod, and a caller who brings a key. */
-async function startScene(env: Record<string, string> = {}, file?: unknown): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(runPodService());
-  const clock = new FakeClock();
-  const gateway = stack.use(
-    await startGateway({
-      env: { RUNPOD_BASE_URL: service.url, MAX_RETRIES: "0", ...env },
-      clock,
-      // Pauses of 750, 1500, 3000 and 3750 ms, which nobody else makes.
-      dice: () => 0.5,
-      file,
-    }),
-  );
-  const key = service.newKey();
-  const post = (path: string) => (body: Record<string, unknown> = {}, init?: RequestInit) =>
-    gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key, init);
-  const held = stack.move();
-  return {
+/**
+ * A gateway before a scripted RunPod, and a caller who brings a key. Its pauses are of 750, 1500, 3000 and 3750 ms,
+ * which nobody else makes.
+ */
+function startScene(env: Record<string, string> = {}, file?: unknown) {
+  const service = runPodService();
+  return startProviderScene({
     service,
-    gateway,
-    clock,
-    key,
-    generate: post("/v1/images/generations"),
-    edit: post("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
+    env: { RUNPOD_BASE_URL: service.url, ...env },
+    file,
+    clock: new FakeClock(),
+  });
 }
 
 const PLAIN = `endpoint:${OWN_ENDPOINTS.plain}`;
@@ -53,17 +29,12 @@ const SDXL = `endpoint:${OWN_ENDPOINTS.sdxl}`;
 const COMFY = `endpoint:${OWN_ENDPOINTS.comfyui}`;
 const small = paintPng({ width: 64, height: 48 });
 
-async function refusal(response: Response) {
-  const { error } = await response.json();
-  return { status: response.status, retryAfter: response.headers.get("retry-after"), ...error };
-}
-
 function inputOf(service: RunPodService): Record<string, unknown> {
   return (service.imageCalls.at(-1)!.json as { input: Record<string, unknown> }).input;
 }
 
 /** Lets the pauses pass that a job of one's own takes until it is done. */
-async function patiently(scene: Scene, reply: Promise<Response>): Promise<Response> {
+async function patiently(scene: { clock: FakeClock }, reply: Promise<Response>): Promise<Response> {
   await scene.clock.passSleep(750);
   await scene.clock.passSleep(1500);
   return await reply;
@@ -558,7 +529,7 @@ Deno.test("a job is cancelled when its client leaves", async () => {
   await using scene = await startScene();
   scene.service.scriptJobs({ states: ["IN_QUEUE"] });
   const client = new AbortController();
-  const reply = scene.generate({ model: PLAIN }, { signal: client.signal });
+  const reply = scene.ask("generations", { model: PLAIN }, { signal: client.signal });
   await scene.clock.passSleep(750);
   await scene.service.until(() => scene.service.calls.length === 2);
   client.abort();
@@ -622,7 +593,7 @@ Deno.test("RunPod's own SDK sends what we send: handing in, asking and cancellin
   await using scene = await startScene();
   scene.service.scriptJobs({ states: ["IN_QUEUE"] });
   const client = new AbortController();
-  const reply = scene.generate({ model: PLAIN, seed: 5 }, { signal: client.signal });
+  const reply = scene.ask("generations", { model: PLAIN, seed: 5 }, { signal: client.signal });
   await scene.clock.passSleep(750);
   await scene.service.until(() => scene.service.calls.length === 2);
   client.abort();

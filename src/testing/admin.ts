@@ -1,5 +1,5 @@
 /** A signed-in admin of a gateway under test. */
-import type { TestGateway } from "./gateway.ts";
+import { type GatewayOptions, startGateway, type TestGateway } from "./gateway.ts";
 
 /** The password that `adminOf()` chooses. */
 export const ADMIN_PASSWORD = "a long and quiet horse";
@@ -28,6 +28,20 @@ export async function adminOf(gateway: TestGateway): Promise<TestAdmin> {
   if (!reply.ok) throw new Error(`Cannot set up an admin: ${await reply.text()}`);
   const { token }: { token: string } = await reply.json();
   return asAdmin(gateway, token);
+}
+
+/** A gateway and its admin. */
+export interface AdminScene extends TestAdmin, AsyncDisposable {
+  gateway: TestGateway;
+}
+
+/** Starts a gateway, and makes its first admin. */
+export async function startAdmin(options: GatewayOptions = {}): Promise<AdminScene> {
+  await using stack = new AsyncDisposableStack();
+  const gateway = stack.use(await startGateway(options));
+  const admin = await adminOf(gateway);
+  const held = stack.move();
+  return { ...admin, gateway, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
 /** Calls with a session that began elsewhere. */

@@ -1,10 +1,10 @@
 /** Black Forest Labs, scripted: endpoints that take jobs, a region that alone knows them, results on another host. */
 import { type FluxRequest, readFluxRequest } from "./black_forest_labs_requests.ts";
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import { paint } from "./painting.ts";
 import { Refusal, type Reply } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 
 /** How a job goes on. */
 export interface JobScript {
@@ -36,9 +36,7 @@ export function blackForestLabsService(): BlackForestLabsService {
 }
 
 /** A running Black Forest Labs; configure `url`, and read what arrived here and at `files`. */
-export class BlackForestLabsService extends ScriptedService {
-  /** Where results lie; nobody may show a key there. */
-  readonly files = new FileHost();
+export class BlackForestLabsService extends ServiceWithFiles {
   protected readonly keyPattern = /^(bfl_[A-Za-z0-9_-]{16,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
   readonly #jobs = new Map<string, Job>();
   #script: JobScript = {};
@@ -61,11 +59,6 @@ export class BlackForestLabsService extends ScriptedService {
   /** How jobs go that are submitted from now on: by default two questions in vain, then a picture. */
   scriptJobs(script: JobScript): void {
     this.#script = script;
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected override keyOf({ headers }: RecordedCall): string | undefined {

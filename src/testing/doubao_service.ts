@@ -1,11 +1,11 @@
 /** Doubao Seedream on Volcengine Ark, scripted: one operation for everything, and results on another host. */
 import { type DoubaoCode, doubaoError, doubaoFault } from "./doubao_errors.ts";
 import { type DoubaoRequest, readDoubaoRequest } from "./doubao_requests.ts";
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import { paint } from "./painting.ts";
 import type { Refusal, Reply, ServerEvent } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 
 /** What a scripted Doubao knows. */
 export interface DoubaoOptions {
@@ -21,9 +21,7 @@ export function doubaoService(options: DoubaoOptions = {}): DoubaoService {
 type Item = Record<string, unknown> & { error?: { code: string; message: string } };
 
 /** A running Doubao; configure `url`, and read what arrived here and at `files`. */
-export class DoubaoService extends ScriptedService {
-  /** Where results lie; nobody may show a key there. */
-  readonly files = new FileHost();
+export class DoubaoService extends ServiceWithFiles {
   protected readonly keyPattern =
     /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|ark-[A-Za-z0-9_-]{16,})$/;
   readonly #endpoints: Record<string, string>;
@@ -49,11 +47,6 @@ export class DoubaoService extends ScriptedService {
    */
   spoil(images: Record<number, DoubaoCode>): void {
     this.#spoilt = images;
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected override get replyHeaders(): Record<string, string> {

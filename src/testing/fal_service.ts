@@ -2,11 +2,11 @@
 import { z } from "zod";
 import { readImageFacts } from "../core/media.ts";
 import type { Size } from "../core/request.ts";
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import { paint } from "./painting.ts";
 import type { RecordedCall } from "./recorded_call.ts";
 import { Refusal, type Reply } from "./reply.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 import { type Complaint, strictly } from "./strict_body.ts";
 
 /** How a job goes on. */
@@ -41,9 +41,7 @@ export function falService(): FalService {
 }
 
 /** A running fal; configure `url`, and read what arrived here and at `files`. */
-export class FalService extends ScriptedService {
-  /** Where results lie; nobody may show a key there. */
-  readonly files = new FileHost();
+export class FalService extends ServiceWithFiles {
   protected readonly keyPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a-f]{32}$/;
   readonly #jobs = new Map<string, Job>();
   #script: QueueScript = {};
@@ -73,11 +71,6 @@ export class FalService extends ScriptedService {
   /** How jobs go that are submitted from now on: by default two questions in vain, then a picture. */
   scriptJobs(script: QueueScript): void {
     this.#script = script;
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected override get replyHeaders(): Record<string, string> {

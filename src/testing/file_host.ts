@@ -41,3 +41,14 @@ export class FileHost extends ScriptedService {
     return new Refusal(404, { error: "NoSuchKey" });
   }
 }
+
+/** A service whose results lie on another host than its API. */
+export abstract class ServiceWithFiles extends ScriptedService {
+  /** Where results lie; nobody may show a key there. */
+  readonly files = new FileHost();
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
+    await this.files[Symbol.asyncDispose]();
+  }
+}

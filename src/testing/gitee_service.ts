@@ -1,12 +1,12 @@
 /** Gitee AI, scripted: answers at once, edits as forms, and tasks that have to be asked for until they are done. */
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import { checkGiteePictures, readGiteeEdit, readGiteeGeneration, readGiteeTask } from "./gitee_requests.ts";
 import { EDIT_MODELS, type GiteeRequest, TASK_MODELS, TEXT_MODELS } from "./gitee_requests.ts";
 import { GITEE_ERRORS, giteeError } from "./gitee_errors.ts";
 import { paint } from "./painting.ts";
 import type { Refusal, Reply } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 
 /** How a task goes on. */
 export interface TaskScript {
@@ -33,9 +33,7 @@ export function giteeService(): GiteeService {
 }
 
 /** A running Gitee AI; configure `url`, and read what arrived here and at `files`. */
-export class GiteeService extends ScriptedService {
-  /** Where results lie; nobody may show a key there. */
-  readonly files = new FileHost();
+export class GiteeService extends ServiceWithFiles {
   protected readonly keyPattern = /^[A-Za-z0-9]{30,60}$/;
   readonly #tasks = new Map<string, Task>();
   #script: TaskScript = {};
@@ -80,11 +78,6 @@ export class GiteeService extends ScriptedService {
   /** How tasks go that are submitted from now on: by default two polls in vain, then a `file_url`. */
   scriptTasks(script: TaskScript): void {
     this.#script = script;
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected makeKey(serial: number): string {

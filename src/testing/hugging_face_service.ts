@@ -1,13 +1,13 @@
 /** Hugging Face, scripted: the hub that says who serves a model, the router with those behind it, and a Space. */
 import { readImageFacts } from "../core/media.ts";
 import type { Size } from "../core/request.ts";
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import { GradioApp } from "./gradio_app.ts";
 import { readRouted, type RoutedRequest } from "./hugging_face_requests.ts";
 import { paint } from "./painting.ts";
 import type { RecordedCall } from "./recorded_call.ts";
 import { Refusal, type Reply } from "./reply.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 
 /** How the jobs of a service behind the router go on. */
 export interface RouterJobScript {
@@ -76,9 +76,7 @@ export function huggingFaceService(): HuggingFaceService {
 }
 
 /** A running Hugging Face; configure `url`, and read what arrived here and at `files`. */
-export class HuggingFaceService extends ScriptedService {
-  /** Where results lie; nobody may show a key there. */
-  readonly files = new FileHost();
+export class HuggingFaceService extends ServiceWithFiles {
   /** A Space at the provider's own host. */
   readonly space = new GradioApp(() => this.origin);
   /** Who serves which model; tests may change it. */
@@ -177,11 +175,6 @@ export class HuggingFaceService extends ScriptedService {
   /** How jobs go that are submitted from now on; by default they wait a while, and succeed. */
   scriptJobs(script: RouterJobScript): void {
     this.#script = script;
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected makeKey(serial: number): string {

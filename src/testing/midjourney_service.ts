@@ -1,7 +1,7 @@
 /** A proxy before Midjourney, scripted: tasks that give grids of four, and what can be done with them further. */
 import sharp from "sharp";
 import type { Size } from "../core/request.ts";
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import {
   type MidjourneyDialect,
   midjourneyError,
@@ -11,7 +11,7 @@ import {
 } from "./midjourney_requests.ts";
 import { Refusal, type Reply } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 
 /** How a task goes on. */
 export interface TaskScript {
@@ -53,9 +53,7 @@ export function midjourneyService(options: { dialect?: MidjourneyDialect; secret
 }
 
 /** A running proxy; configure `url`, and read what arrived here and at `files`. */
-export class MidjourneyService extends ScriptedService {
-  /** Discord's storage; nobody may show a key there. */
-  readonly files = new FileHost();
+export class MidjourneyService extends ServiceWithFiles {
   protected readonly keyPattern?: RegExp;
   readonly #dialect: MidjourneyDialect;
   readonly #tasks = new Map<string, Task>();
@@ -95,11 +93,6 @@ export class MidjourneyService extends ScriptedService {
   /** Forgets all tasks. */
   forget(): void {
     this.#tasks.clear();
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected override keyOf({ headers, key }: RecordedCall): string | undefined {

@@ -1,5 +1,5 @@
 /** Apps on Modal, scripted: the platform around them, and three apps that each speak in a way of their own. */
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import {
   type ModalOpenAiRequest,
   platformError,
@@ -12,7 +12,7 @@ import {
 import { paint } from "./painting.ts";
 import type { RecordedCall } from "./recorded_call.ts";
 import { Refusal, type Reply } from "./reply.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 
 /** Who is let in: holders of a proxy token, of the app's own bearer token, or everybody. */
 export type ModalAuth = "proxy" | "bearer" | "none";
@@ -40,9 +40,7 @@ export function modalService(options: { auth?: ModalAuth } = {}): ModalService {
 }
 
 /** A running Modal; the apps are at `url` alike: `/v1/…` is one, `POST /` another, `GET /` the third. */
-export class ModalService extends ScriptedService {
-  /** Where pictures lie that are handed over by a foreign address. */
-  readonly files = new FileHost();
+export class ModalService extends ServiceWithFiles {
   /** How the app that takes JSON answers from now on. */
   shape: ModalShape = "objects";
   protected readonly keyPattern?: RegExp;
@@ -96,11 +94,6 @@ export class ModalService extends ScriptedService {
   /** Forgets all results. */
   forget(): void {
     this.#waiting.clear();
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected override keyOf({ headers, key }: RecordedCall): string | undefined {

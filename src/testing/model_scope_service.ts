@@ -1,11 +1,11 @@
 /** ModelScope, scripted: one address that takes jobs of all sorts, and tells of them to who names their type. */
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import { MODEL_SCOPE_ERRORS, modelScopeError } from "./model_scope_errors.ts";
 import { MODEL_SCOPE_MODELS, type ModelScopeRequest, readModelScopeRequest } from "./model_scope_requests.ts";
 import { paint } from "./painting.ts";
 import { Refusal, type Reply } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 
 /** How a task goes on. */
 export interface TaskScript {
@@ -32,9 +32,7 @@ export function modelScopeService(): ModelScopeService {
 }
 
 /** A running ModelScope; configure `url`, and read what arrived here and at `files`. */
-export class ModelScopeService extends ScriptedService {
-  /** Where results lie; nobody may show a key there. */
-  readonly files = new FileHost();
+export class ModelScopeService extends ServiceWithFiles {
   /** Whether replies tell what is left of the day. */
   tellsQuota = true;
   protected readonly keyPattern = /^ms-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -63,11 +61,6 @@ export class ModelScopeService extends ScriptedService {
   /** How tasks go that are submitted from now on: by default two questions in vain, then a picture. */
   scriptTasks(script: TaskScript): void {
     this.#script = script;
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected override get replyHeaders(): Record<string, string> {

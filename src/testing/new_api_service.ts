@@ -1,11 +1,11 @@
 /** A reseller's relay, such as new-api: OpenAI's images API with models of all sorts behind it, scripted. */
 import { z } from "zod";
 import { readImageFacts } from "../core/media.ts";
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import { paint } from "./painting.ts";
 import { Refusal, type Reply } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 import { type Complaint, readForm, strictly } from "./strict_body.ts";
 
 /** What a scripted relay offers, and how. */
@@ -54,9 +54,7 @@ const edit = z.looseObject({
 });
 
 /** A running relay; configure `url`, and read what arrived here and at `files`. */
-export class NewApiService extends ScriptedService {
-  /** Where results lie that are handed over as URLs. */
-  readonly files = new FileHost();
+export class NewApiService extends ServiceWithFiles {
   /** All pictures that were made, in order. */
   readonly painted: Uint8Array[] = [];
   /** Pictures are noise of about so many bytes, in whatever size that gives. */
@@ -108,11 +106,6 @@ export class NewApiService extends ScriptedService {
   /** From now on requests are answered with tasks. */
   scriptTasks(script: TaskScript): void {
     this.#script = script;
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected makeKey(serial: number): string {

@@ -1,6 +1,6 @@
 /** Pollinations, scripted: OpenAI's dialect, images by address, a list of models and a store for inputs. */
 import { readImageFacts } from "../core/media.ts";
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import { paint } from "./painting.ts";
 import { badField, POLLINATIONS_ERRORS, pollinationsError } from "./pollinations_errors.ts";
 import {
@@ -12,7 +12,7 @@ import {
 } from "./pollinations_requests.ts";
 import type { Refusal, Reply } from "./reply.ts";
 import type { RecordedCall } from "./recorded_call.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 
 /** Starts a scripted Pollinations. A prompt that contains "forbidden" is refused. */
 export function pollinationsService(): PollinationsService {
@@ -20,9 +20,7 @@ export function pollinationsService(): PollinationsService {
 }
 
 /** A running Pollinations; configure `url`, and read what arrived here and at `files`. */
-export class PollinationsService extends ScriptedService {
-  /** Where uploads and results lie, open to everybody. */
-  readonly files = new FileHost();
+export class PollinationsService extends ServiceWithFiles {
   /** Adds to what a reply says of an image. */
   revises: (prompt: string) => string = (prompt) => prompt;
   /** Pictures are noise, in whatever size that gives; as a PNG it would have about so many bytes. */
@@ -61,11 +59,6 @@ export class PollinationsService extends ScriptedService {
 
   get url(): string {
     return this.origin;
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected override keyOf({ key, headers, query }: RecordedCall): string | undefined {

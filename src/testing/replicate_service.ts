@@ -1,6 +1,6 @@
 /** Replicate, scripted: predictions that are held open or asked for, uploads, results on another host. */
 import { readImageFacts } from "../core/media.ts";
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import { paint } from "./painting.ts";
 import type { RecordedCall } from "./recorded_call.ts";
 import {
@@ -11,7 +11,7 @@ import {
   type ReplicateRequest,
 } from "./replicate_requests.ts";
 import type { Refusal, Reply } from "./reply.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 
 /** How a prediction goes on. */
 export interface PredictionScript {
@@ -40,9 +40,7 @@ export function replicateService(): ReplicateService {
 const NSFW = "All generated images contained NSFW content. Try running it again with a different prompt.";
 
 /** A running Replicate; configure `url`, and read what arrived here and at `files`. */
-export class ReplicateService extends ScriptedService {
-  /** Where results lie; nobody may show a key there. */
-  readonly files = new FileHost();
+export class ReplicateService extends ServiceWithFiles {
   protected readonly keyPattern = /^r8_[A-Za-z0-9]{37}$/;
   readonly #predictions = new Map<string, Prediction>();
   /** Uploads by id, with the key that brought them. */
@@ -100,11 +98,6 @@ export class ReplicateService extends ScriptedService {
    */
   scriptPredictions(script: PredictionScript): void {
     this.#script = script;
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected override get replyHeaders(): Record<string, string> {

@@ -1,5 +1,5 @@
 /** RunPod, scripted: public endpoints, three workers of somebody's own, and jobs that are held open or asked for. */
-import { FileHost } from "./file_host.ts";
+import { ServiceWithFiles } from "./file_host.ts";
 import { paint } from "./painting.ts";
 import type { RecordedCall } from "./recorded_call.ts";
 import { Refusal } from "./reply.ts";
@@ -10,7 +10,7 @@ import {
   workerOfOnesOwn,
   workerSdxl,
 } from "./runpod_requests.ts";
-import { type CallTrouble, type KeyTrouble, type Route, ScriptedService } from "./scripted_service.ts";
+import type { CallTrouble, KeyTrouble, Route } from "./scripted_service.ts";
 
 /** How a job goes on. */
 export interface RunPodScript {
@@ -41,9 +41,7 @@ export function runPodService(): RunPodService {
 }
 
 /** A running RunPod; configure `url`, and read what arrived here and at `files`. */
-export class RunPodService extends ScriptedService {
-  /** Where results lie; nobody may show a key there. */
-  readonly files = new FileHost();
+export class RunPodService extends ServiceWithFiles {
   protected readonly keyPattern = /^rpa_[A-Za-z0-9]{20,}$/;
   readonly #jobs = new Map<string, Job>();
   #script: RunPodScript = {};
@@ -107,11 +105,6 @@ export class RunPodService extends ScriptedService {
   /** From now on nothing is known of any job. */
   forget(): void {
     this.#jobs.clear();
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.files[Symbol.asyncDispose]();
   }
 
   protected makeKey(serial: number): string {

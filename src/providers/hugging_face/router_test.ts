@@ -1,60 +1,26 @@
 import assert from "node:assert/strict";
 import { InferenceClient } from "@huggingface/inference";
 import { readImageFacts } from "../../core/media.ts";
-import { dataUrl, given } from "../../testing/provider_replies.ts";
-import { startGateway, type TestGateway } from "../../testing/gateway.ts";
 import { type HuggingFaceService, huggingFaceService } from "../../testing/hugging_face_service.ts";
 import { paintPng } from "../../testing/painting.ts";
+import { dataUrl, given, picture, refusal } from "../../testing/provider_replies.ts";
+import { startProviderScene } from "../../testing/provider_scene.ts";
 import type { RecordedCall } from "../../testing/recorded_call.ts";
 import { Refusal } from "../../testing/reply.ts";
 import { RushingClock } from "../../testing/rushing_clock.ts";
 
-interface Scene extends AsyncDisposable {
-  service: HuggingFaceService;
-  gateway: TestGateway;
-  key: string;
-  generate(body?: Record<string, unknown>): Promise<Response>;
-  edit(body?: Record<string, unknown>): Promise<Response>;
-}
-
 /** A gateway before a scripted Hugging Face, and a caller who brings a token. */
-async function startScene(): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const service = stack.use(huggingFaceService());
-  const gateway = stack.use(
-    await startGateway({
-      clock: new RushingClock(),
-      env: { HUGGINGFACE_BASE_URL: service.url, MAX_RETRIES: "0" },
-    }),
-  );
-  const key = service.newKey();
-  const ask = (path: string) => (body: Record<string, unknown> = {}) =>
-    gateway.post(path, { prompt: "a fox", response_format: "b64_json", ...body }, key);
-  const held = stack.move();
-  return {
+function startScene() {
+  const service = huggingFaceService();
+  return startProviderScene({
     service,
-    gateway,
-    key,
-    generate: ask("/v1/images/generations"),
-    edit: ask("/v1/images/edits"),
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
+    env: { HUGGINGFACE_BASE_URL: service.url },
+    clock: new RushingClock(),
+  });
 }
 
 const small = paintPng({ width: 320, height: 256 });
 const other = paintPng({ width: 256, height: 256, seed: 2 });
-
-async function picture(response: Response): Promise<Uint8Array> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  assert.equal(body.data.length, 1);
-  return Uint8Array.fromBase64(body.data[0].b64_json);
-}
-
-async function refusal(response: Response): Promise<{ status: number; code: string; message: string }> {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
 
 const wished = { seed: 5, steps: 20, guidance_scale: 3.5, negative_prompt: "rain", size: "768x512" };
 const usual = { seed: 5, num_inference_steps: 20, guidance_scale: 3.5, negative_prompt: "rain" };
@@ -433,7 +399,7 @@ Deno.test("a job of fal is taken back when the client leaves", async () => {
 
 /** What the vendor's own client sends for the same wish, led to the scripted service. */
 async function bySdk(
-  { service, key }: Scene,
+  { service, key }: { service: HuggingFaceService; key: string },
   ask: (client: InferenceClient, fetch: typeof globalThis.fetch) => Promise<unknown>,
 ): Promise<RecordedCall[]> {
   const before = service.calls.length;

@@ -2,18 +2,17 @@ import assert from "node:assert/strict";
 import { Client } from "@gradio/client";
 import { Failed } from "../../core/failure.ts";
 import { readImageFacts } from "../../core/media.ts";
-import { dataUrl } from "../../testing/provider_replies.ts";
-import { FakeClock } from "../../testing/fake_clock.ts";
 import { startGateway, type TestGateway } from "../../testing/gateway.ts";
 import { type AppFunction, MAKE } from "../../testing/gradio_app.ts";
 import { type HuggingFaceService, huggingFaceService } from "../../testing/hugging_face_service.ts";
 import { imageRequest } from "../../testing/image_request.ts";
 import { paintPng } from "../../testing/painting.ts";
+import { providerCall } from "../../testing/provider_call.ts";
+import { dataUrl, picture, refusal } from "../../testing/provider_replies.ts";
 import { Refusal } from "../../testing/reply.ts";
 import { RushingClock } from "../../testing/rushing_clock.ts";
 import { closedPort } from "../../testing/scripted_service.ts";
 import { type SpaceService, spaceService } from "../../testing/space_service.ts";
-import { openCall } from "../call.ts";
 import { huggingFace } from "./mod.ts";
 import { fillArguments, KNOWN_SPACES } from "./space_signatures.ts";
 import { createSpaces } from "./spaces.ts";
@@ -72,17 +71,6 @@ async function startScene({ env = {}, functions, prefix, file = {} }: {
 }
 
 const small = paintPng({ width: 320, height: 256 });
-
-async function picture(response: Response): Promise<Uint8Array> {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return Uint8Array.fromBase64(body.data[0].b64_json);
-}
-
-async function refusal(response: Response): Promise<{ status: number; code: string; message: string }> {
-  const { error } = await response.json();
-  return { status: response.status, ...error };
-}
 
 Deno.test("a Space that nothing is known of says what it wants, and makes a picture without any token", async () => {
   await using scene = await startScene();
@@ -436,15 +424,10 @@ Deno.test("the map of Spaces may change while the gateway runs, and moves models
 /** Calls `operation` as the gateway does, with Spaces that are known by their hosts. */
 function directCall(space: SpaceService) {
   const notes: string[] = [];
-  const call = openCall({
+  const call = providerCall({
     provider: huggingFace,
     baseUrl: "https://router.huggingface.co",
-    key: "",
     hosts: [space.url],
-    signal: new AbortController().signal,
-    open: () => Promise.reject(new Error("nothing is foreign here")),
-    clock: new FakeClock(),
-    dice: () => 0,
     onNote: (text) => notes.push(text),
   });
   return { call, notes };
