@@ -7,6 +7,7 @@ import { Failed } from "./failure.ts";
 import { Base64Decoder, Base64Encoder, withoutBlanks } from "./base64.ts";
 import { Piece, type Pieces } from "./buffers.ts";
 import { HEADER_BYTES, type ImageFacts, readImageFacts } from "./image_facts.ts";
+import { turns } from "./turns.ts";
 
 /** How bytes are written: as they are, or as base64 text. */
 export type Encoding = "bytes" | "base64";
@@ -152,6 +153,7 @@ export class ImageStream {
   }
 
   async #next(): Promise<Piece | undefined> {
+    await turns.next();
     using _waiting = this.waiting?.();
     return await this.source.pieces.next();
   }

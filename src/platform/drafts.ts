@@ -1,5 +1,6 @@
 /** Images that are being written to the folder of images, ahead of their names: hidden files until then. */
 import { join } from "node:path";
+import { bulkhead } from "cockatiel";
 import { assertBlobName } from "./blob_names.ts";
 
 /** One image that is being written. */
@@ -16,26 +17,18 @@ export interface Draft {
 
 /** Makes drafts in `folder`, which is made by the first one. */
 export function createDrafts(folder: string): () => Promise<Draft> {
-  const pace = new Pace();
+  const disk = new Disk();
   return async () => {
     const path = join(folder, `.${crypto.randomUUID()}.tmp`);
-    const file = await create(path, folder, pace);
+    const file = await create(path, folder, disk);
     return {
-      write(bytes) {
-        if (pace.isQuick && bytes.length < LARGE) {
-          return pace.measure(() => {
-            for (let rest = bytes; rest.length > 0;) rest = rest.subarray(file.writeSync(rest));
-          });
-        }
-        return writeAll(file, bytes);
-      },
+      write: (bytes) => disk.run(() => writeAllSync(file, bytes), () => writeAll(file, bytes), bytes.length),
       read: () => Deno.readFile(path),
       async commit(name) {
         assertBlobName(name);
         close(file);
         const target = join(folder, name);
-        if (pace.isQuick) pace.measure(() => Deno.renameSync(path, target));
-        else await Deno.rename(path, target);
+        await disk.run(() => Deno.renameSync(path, target), () => Deno.rename(path, target));
       },
       async discard() {
         close(file);
@@ -54,29 +47,30 @@ const SLOW_FOR = 5_000;
 /** How much of the event loop's time a quick disk may have, and how much of it at once, in ms. */
 const SHARE = 1 / 8;
 const AT_ONCE = 5;
+/** Each thread that writes keeps memory of its own, and more of them make no disk quicker. */
+const THREADS = 4;
 
 /**
- * Whether the disk is quick, and there is time for it. Writing some bytes into the system's memory takes
- * microseconds, and handing the work to another thread many times that; but neither a disk that is behind nor
- * hundreds of such writes in a row may hold up everything else.
+ * Where work for the disk is done. Writing some bytes into the system's memory takes microseconds, and handing
+ * the work to another thread many times that; but neither a disk that is behind nor hundreds of such writes in a
+ * row may hold up everything else.
  */
-class Pace {
+class Disk {
+  readonly #threads = bulkhead(THREADS, Infinity);
   #slowUntil = 0;
-  /** Time that was spent, less what has been earned back since. */
+  /** Time that was spent here, less what has been earned back since. */
   #spent = 0;
   #countedAt = 0;
 
-  get isQuick(): boolean {
-    const now = performance.now();
-    this.#spent = Math.max(0, this.#spent - (now - this.#countedAt) * SHARE);
-    this.#countedAt = now;
-    return now >= this.#slowUntil && this.#spent < AT_ONCE;
-  }
-
-  measure<T>(work: () => T): T {
+  /** Does small work at once while there is time for it and the disk is quick, and all other work elsewhere. */
+  run<T>(atOnce: () => T, elsewhere: () => Promise<T>, bytes = 0): T | Promise<T> {
     const startedAt = performance.now();
+    this.#spent = Math.max(0, this.#spent - (startedAt - this.#countedAt) * SHARE);
+    this.#countedAt = startedAt;
+    const hasTime = this.#spent < AT_ONCE && startedAt >= this.#slowUntil;
+    if (bytes >= LARGE || !hasTime) return this.#threads.execute(elsewhere);
     try {
-      return work();
+      return atOnce();
     } finally {
       const now = performance.now();
       this.#spent += now - startedAt;
@@ -85,14 +79,17 @@ class Pace {
   }
 }
 
+function writeAllSync(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(file.writeSync(rest));
+}
+
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await file.write(rest));
 }
 
-async function create(path: string, folder: string, pace: Pace): Promise<Deno.FsFile> {
+async function create(path: string, folder: string, disk: Disk): Promise<Deno.FsFile> {
   const options = { write: true, createNew: true };
-  const open = async () =>
-    pace.isQuick ? pace.measure(() => Deno.openSync(path, options)) : await Deno.open(path, options);
+  const open = () => disk.run(() => Deno.openSync(path, options), () => Deno.open(path, options));
   try {
     return await open();
   } catch (error) {

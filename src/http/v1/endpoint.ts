@@ -2,6 +2,7 @@
 import { stream } from "hono/streaming";
 import type { ImageRequest, Rewriting } from "../../core/request.ts";
 import { Failed } from "../../core/failure.ts";
+import { turns } from "../../core/turns.ts";
 import type { Caller } from "../../gateway/caller.ts";
 import { CascadeFailed } from "../../gateway/cascade.ts";
 import type { Circumstances, Result } from "../../gateway/handle.ts";
@@ -34,6 +35,7 @@ const ON = /^\s*(on|true|yes|1)\s*$/i;
  * is worth the memory. @throws HttpFault
  */
 export async function readKnown(c: EdgeContext, edge: Edge): Promise<Body> {
+  await turns.next();
   if (!c.get("identity")) c.set("identity", await identify(c.req.raw.headers, edge.auth));
   return await readBody(c.req.raw, edge.settings().maxBodySize);
 }
