@@ -45,7 +45,7 @@ const QUICK = 20;
 /** How long a disk that was slower is spoken to from other threads alone, in ms. */
 const SLOW_FOR = 5_000;
 /** How much of the event loop's time a quick disk may have, and how much of it at once, in ms. */
-const SHARE = 1 / 8;
+const SHARE = 1 / 2;
 const AT_ONCE = 5;
 /** Each thread that writes keeps memory of its own, and more of them make no disk quicker. */
 const THREADS = 4;
