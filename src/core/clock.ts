@@ -42,3 +42,11 @@ export const systemClock: Clock = {
     return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
   },
 };
+
+/** Waits for `work`, but for no longer than `ms`. Tells whether it has ended by then. @throws what it throws by then */
+export async function endsWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
+  using limit = clock.timeout(ms);
+  const late = Promise.withResolvers<false>();
+  limit.signal.addEventListener("abort", () => late.resolve(false), { once: true });
+  return await Promise.race([work.then(() => true), late.promise]);
+}

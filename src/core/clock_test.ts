@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { systemClock } from "./clock.ts";
+import { FakeClock } from "../testing/fake_clock.ts";
+import { endsWithin, systemClock } from "./clock.ts";
 
 Deno.test("the clock tells the time of day in ms", () => {
   const before = Date.now();
@@ -33,4 +34,18 @@ Deno.test("a time limit that is disposed of leaves no timer and never aborts", (
   const limit = systemClock.timeout(60_000);
   limit[Symbol.dispose]();
   assert.equal(limit.signal.aborted, false);
+});
+
+Deno.test("work that ends in time is told as that, and its failure is passed on", async () => {
+  const clock = new FakeClock();
+  assert.equal(await endsWithin(clock, 1000, Promise.resolve("done")), true);
+  await assert.rejects(endsWithin(clock, 1000, Promise.reject(new Error("broken"))), /broken/);
+  await clock.sleeping(1000, 0);
+});
+
+Deno.test("work that takes longer is not waited for", async () => {
+  const clock = new FakeClock();
+  const ended = endsWithin(clock, 1000, new Promise(() => {}));
+  await clock.pass(1000);
+  assert.equal(await ended, false);
 });

@@ -2,14 +2,14 @@
  * Pictures that were made are kept without anybody waiting for it: a reply can name a picture from the moment
  * it has one, from memory until it is on disk.
  */
-import type { Clock } from "../core/clock.ts";
+import { type Clock, endsWithin } from "../core/clock.ts";
 import type { ImageFacts, Media } from "../core/media.ts";
 import { growingPause } from "../core/pause.ts";
 import { blobName } from "../platform/blob_names.ts";
 import type { Draft } from "../platform/drafts.ts";
 import type { PictureRecord } from "../store/picture_record.ts";
 import type { Shot } from "./attempt.ts";
-import { Room, Spool } from "./spool.ts";
+import { PATIENCE, Room, Spool } from "./spool.ts";
 
 /** What made a picture. */
 export interface About {
@@ -59,8 +59,6 @@ const AGAIN_AFTER = { first: 5_000, most: 10 * 60_000 };
 const MAX_TRIES = 20;
 const MAX_UNWRITTEN = 256 * 1024 * 1024;
 const ROWS_AT_ONCE = 200;
-/** Nobody waits longer than that for a disk, in ms. */
-const PATIENCE = 2000;
 /** In ms. */
 const NOTE_AFTER = 50;
 
@@ -109,7 +107,7 @@ export class Pictures {
       const kept = this.#keepSpooled(spool, recordOf(name, time, facts, 0, about), last);
       this.#follow(kept);
       // Whoever is told the name of a picture that is here may ask for it at once.
-      if (!last) await this.#patiently(kept);
+      if (!last) await endsWithin(this.options.clock, PATIENCE, kept.catch(() => {}));
       return this.stores ? name : undefined;
     }
     if (!this.stores) return undefined;
@@ -188,14 +186,6 @@ export class Pictures {
       await draft.discard();
       if (bytes?.length === record.bytes && this.#room.take(bytes.length)) return bytes;
     }
-  }
-
-  /** Waits for the disk, but not for longer than anybody should. */
-  async #patiently(work: Promise<void>): Promise<void> {
-    using limit = this.options.clock.timeout(PATIENCE);
-    const late = Promise.withResolvers<void>();
-    limit.signal.addEventListener("abort", () => late.resolve(), { once: true });
-    await Promise.race([work.catch(() => {}), late.promise]);
   }
 
   async #keepBytes(bytes: Uint8Array, record: PictureRecord): Promise<void> {

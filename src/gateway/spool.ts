@@ -2,7 +2,7 @@
  * An image on its way to the disk, piece by piece, while it goes to the client as well. A disk that fails or
  * stalls holds up nobody: what it does not take stays in memory, as long as there is room.
  */
-import type { Clock } from "../core/clock.ts";
+import { type Clock, endsWithin } from "../core/clock.ts";
 import { buffers, Piece } from "../core/buffers.ts";
 import { joined } from "../core/ascii.ts";
 import type { Tap } from "../core/image_stream.ts";
@@ -43,8 +43,8 @@ export type Spooled = { size: number } & ({ draft: Draft } | { bytes: Uint8Array
 
 /** How much may wait for the disk before whoever sends has to wait as well, in bytes. */
 const MAX_QUEUED = 1024 * 1024;
-/** A disk that makes somebody wait for longer, in ms, is waited for no more until it has caught up. */
-const PATIENCE = 2000;
+/** Nobody waits longer than that for a disk, in ms; one that is slower is waited for no more until it has caught up. */
+export const PATIENCE = 2000;
 
 /** Takes an image from its stream. */
 export class Spool implements Tap {
@@ -164,12 +164,6 @@ export class Spool implements Tap {
 
   /** Waits for the disk, but not for longer than anybody should. */
   async #patiently(work: Promise<void>): Promise<void> {
-    using limit = this.options.clock.timeout(PATIENCE);
-    const late = Promise.withResolvers<void>();
-    limit.signal.addEventListener("abort", () => {
-      this.#isBehind = true;
-      late.resolve();
-    }, { once: true });
-    await Promise.race([work, late.promise]);
+    if (!await endsWithin(this.options.clock, PATIENCE, work)) this.#isBehind = true;
   }
 }
