@@ -1,11 +1,11 @@
 /** A form knows what it began with, what has changed, and which field an error of the gateway belongs to. */
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import { CircleAlert } from "lucide-preact";
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { ApiError } from "../api.ts";
 import { messageOf } from "../resource.ts";
 import { Button } from "./button.tsx";
+import { FormError, FormShell } from "./form_shell.tsx";
 import { partTexts } from "./texts.ts";
 
 type Branch<T> = NonNullable<T> extends readonly unknown[] ? never
@@ -149,31 +149,15 @@ export function Form<T extends object>(
   },
 ) {
   const t = partTexts();
-  const element = useRef<HTMLFormElement>(null);
   const submit = async () => {
-    if (await form.submit()) return onSaved?.();
-    // After the errors are on the page: to the first of them.
-    requestAnimationFrame(() =>
-      element.current?.querySelector<HTMLElement>("[aria-invalid], .form-error")?.focus()
-    );
+    const isSaved = await form.submit();
+    if (isSaved) onSaved?.();
+    return isSaved;
   };
   return (
-    <form
-      ref={element}
-      class="stack"
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
+    <FormShell submit={submit}>
       {children}
-      {form.errors.value[""] && (
-        <p class="form-error" role="alert" tabIndex={-1}>
-          <CircleAlert size={16} aria-hidden="true" />
-          {form.errors.value[""]}
-        </p>
-      )}
+      <FormError text={form.errors.value[""]} />
       {bar && form.isDirty.value && (
         <div class="form-bar">
           <p role="status">{t.unsaved}</p>
@@ -181,6 +165,6 @@ export function Form<T extends object>(
           <Button type="submit" kind="primary" busy={form.busy.value}>{t.save}</Button>
         </div>
       )}
-    </form>
+    </FormShell>
   );
 }

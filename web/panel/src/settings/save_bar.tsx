@@ -1,8 +1,7 @@
 /** The form around settings: what was typed is saved from a bar below, which comes with the first change. */
-import { CircleAlert } from "lucide-preact";
 import type { ComponentChildren } from "preact";
-import { useRef } from "preact/hooks";
 import { Button } from "../parts/button.tsx";
+import { FormError, FormShell } from "../parts/form_shell.tsx";
 import { partTexts } from "../parts/texts.ts";
 import { toast } from "../parts/toasts.tsx";
 import type { Resource } from "../resource.ts";
@@ -19,46 +18,29 @@ export function DraftForm({ draft, form, onRefused, children }: {
 }) {
   const t = settingTexts();
   const part = partTexts();
-  const element = useRef<HTMLFormElement>(null);
   const count = draft.changes.value.size;
   const conflicts = contested(draft, form.data.value?.fields ?? []);
-  const error = draft.errors.value[""];
   const submit = async () => {
-    if (count === 0) return;
+    if (count === 0) return true;
     const saved = await draft.save(form);
-    if (saved) return tellSaved(saved);
-    onRefused?.(Object.keys(draft.errors.value).filter(Boolean));
-    requestAnimationFrame(() =>
-      element.current?.querySelector<HTMLElement>("[aria-invalid], .form-error")?.focus()
-    );
+    if (saved) tellSaved(saved);
+    else onRefused?.(Object.keys(draft.errors.value).filter(Boolean));
+    return saved !== undefined;
   };
   return (
-    <form
-      ref={element}
-      class="stack"
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
+    <FormShell submit={submit}>
       {children}
       {count > 0 && (
         <div class="form-bar">
           <div class="grow">
-            {error && (
-              <p class="form-error" role="alert" tabIndex={-1}>
-                <CircleAlert size={16} aria-hidden="true" />
-                {error}
-              </p>
-            )}
+            <FormError text={draft.errors.value[""]} />
             <p role="status" class="soft">{t.changes(count)} {conflicts > 0 && t.conflicts(conflicts)}</p>
           </div>
           <Button onClick={() => draft.undo()} disabled={draft.busy.value}>{part.discard}</Button>
           <Button type="submit" kind="primary" busy={draft.busy.value}>{part.save}</Button>
         </div>
       )}
-    </form>
+    </FormShell>
   );
 }
 
