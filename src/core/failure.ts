@@ -258,7 +258,7 @@ export function toFailure(
   if (thrown instanceof Failed) return thrown.failure;
   if (limit.aborted) return { kind: "timed_out", message: "no answer within the time limit" };
   if (thrown instanceof TypeError || (thrown instanceof Error && NETWORK.test(thrown.message))) {
-    return { kind: isNeverSent(thrown) ? "unreachable" : "malformed_reply", message: thrown.message };
+    return { kind: isNeverSent(thrown) ? "unreachable" : "malformed_reply", message: reasonOf(thrown) };
   }
   return { kind: "malformed_reply", message: thrown instanceof Error ? thrown.message : String(thrown) };
 }
@@ -267,6 +267,18 @@ const NETWORK = /connect|connection|dns|socket|network|reset|tls|certificate/i;
 
 /** A connection that was never made cannot have been billed; one that broke later may have been. */
 function isNeverSent(error: Error): boolean {
-  return /error trying to connect|dns error|connection refused|tcp connect|ECONNREFUSED|ENOTFOUND|certificate/i
-    .test(`${error.message} ${error.cause instanceof Error ? error.cause.message : ""}`);
+  return /error trying to connect|client error \(Connect\)|dns error|connection refused|tcp connect|ECONNREFUSED|ENOTFOUND|certificate/i
+    .test(`${error.message} ${causeOf(error)}`);
+}
+
+/** What the runtime's "fetch failed" hides. Addresses are left out, since some carry keys. */
+function reasonOf(error: Error): string {
+  const reason = causeOf(error)
+    .replace(/^error sending request(?: for url \(\S*\))?:? ?/, "")
+    .replace(/^client error \(\w+\): /, "");
+  return reason === "" ? error.message : reason;
+}
+
+function causeOf({ cause }: Error): string {
+  return cause instanceof Error ? cause.message : "";
 }

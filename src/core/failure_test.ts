@@ -143,6 +143,21 @@ Deno.test("a real connection to nobody is unreachable", async () => {
   assert.equal(toFailure(thrown, open(), open()).kind, "unreachable");
 });
 
+Deno.test("why nobody was reached is told, without the address, which may hold a key", async () => {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response());
+  const { port } = server.addr;
+  const told = async (url: string) => toFailure(await fetch(url).catch((error) => error), open(), open());
+  const wrongProtocol = await told(`https://127.0.0.1:${port}/?key=secret-1`);
+  await server.shutdown();
+  const refused = await told(`http://127.0.0.1:${port}/?key=secret-1`);
+  assert.deepEqual([wrongProtocol.kind, refused.kind], ["unreachable", "unreachable"]);
+  assert.match(refused.message, /connection refused/i);
+  for (const { message } of [wrongProtocol, refused]) {
+    assert.doesNotMatch(message, /secret-1|fetch failed/);
+    assert.notEqual(message, "");
+  }
+});
+
 Deno.test("Failed tells its failure and keeps what was underneath for the log", () => {
   const cause = new Error("socket");
   const failed = new Failed({ kind: "overloaded", message: "busy" }, cause);
