@@ -14,6 +14,13 @@ const MAX_PROMPT = 32_000;
 /** Numbers arrive as text in forms, and from clients that don't care. */
 const number = (schema: z.ZodNumber) =>
   z.preprocess((value) => typeof value === "string" && value.trim() !== "" ? Number(value) : value, schema);
+/** A whole number; what is wrong with another one is said in full. */
+const whole = (least: number, most: number) => {
+  const error = `expected a whole number from ${least} to ${most}`;
+  return number(z.int({ error }).min(least, { error }).max(most, { error }));
+};
+const oneOf = <const Words extends [string, ...string[]]>(...words: Words) =>
+  z.enum(words, { error: `expected one of ${words.join(", ")}` });
 const boolean = z.preprocess(
   (value) => value === "true" || value === "1" ? true : value === "false" || value === "0" ? false : value,
   z.boolean(),
@@ -39,14 +46,14 @@ export const ImageFields = z.object({
     description: "A model's id, an alias, `provider/model`, or `auto`.",
     example: "auto",
   }),
-  n: number(z.int().min(1).max(10)).optional().openapi({ description: "How many images, 1–10." }),
+  n: whole(1, 10).optional().openapi({ description: "How many images, 1–10." }),
   size: z.union([z.string(), z.number()]).optional().openapi({
     type: "string",
     description: "`WxH`, a ratio such as `16:9`, or `auto`.",
     example: "1024x1024",
   }),
-  width: number(z.int().min(1).max(16384)).optional(),
-  height: number(z.int().min(1).max(16384)).optional(),
+  width: whole(1, 16384).optional(),
+  height: whole(1, 16384).optional(),
   aspect_ratio: z.string().optional().openapi({ example: "16:9" }),
   quality: z.string().optional().openapi({
     description: "`auto`, `low`, `medium`, `high`; `standard` and `hd` are understood.",
@@ -55,16 +62,16 @@ export const ImageFields = z.object({
     description: `\`vivid\`, \`natural\`, or one of ${STYLE_NAMES.join(", ")}.`,
   }),
   quality_enhancers: structure(z.array(z.enum(ENHANCER_NAMES as [string, ...string[]]))).optional(),
-  background: z.enum(["auto", "opaque", "transparent"]).optional(),
-  moderation: z.enum(["auto", "low"]).optional(),
-  input_fidelity: z.enum(["high", "low"]).optional(),
-  output_format: z.enum(["png", "jpeg", "webp"]).optional(),
-  output_compression: number(z.int().min(0).max(100)).optional(),
-  response_format: z.enum(["url", "b64_json"]).optional(),
+  background: oneOf("auto", "opaque", "transparent").optional(),
+  moderation: oneOf("auto", "low").optional(),
+  input_fidelity: oneOf("high", "low").optional(),
+  output_format: oneOf("png", "jpeg", "webp").optional(),
+  output_compression: whole(0, 100).optional(),
+  response_format: oneOf("url", "b64_json").optional(),
   stream: boolean.optional(),
-  partial_images: number(z.int().min(0).max(3)).optional(),
+  partial_images: whole(0, 3).optional(),
   seed: number(z.int()).optional(),
-  steps: number(z.int().min(1).max(500)).optional(),
+  steps: whole(1, 500).optional(),
   guidance_scale: number(z.number().min(0).max(100)).optional(),
   negative_prompt: z.string().max(MAX_PROMPT).optional(),
   lora_weights: structure(z.record(z.string(), z.number())).optional().openapi({
