@@ -16,6 +16,10 @@ type Source =
   | { bytes: Uint8Array }
   | { stream: ImageStream };
 
+/** How much base64 text is handed out at a time, and how many bytes that is; whole groups of both. */
+const TEXT_PART = 256 * 1024;
+const BYTES_PART = TEXT_PART / 4 * 3;
+
 /** One image, in whichever form it came. */
 export class Media {
   #bytes?: Promise<Uint8Array>;
@@ -89,6 +93,19 @@ export class Media {
   async base64(signal?: AbortSignal): Promise<string> {
     this.#base64 ??= (await this.bytes(signal)).toBase64();
     return this.#base64;
+  }
+
+  /** The same, a part at a time, so that it need not be made, or copied, as a whole. */
+  async *base64Parts(signal?: AbortSignal): AsyncGenerator<string> {
+    const text = this.#base64;
+    if (text !== undefined) {
+      for (let at = 0; at < text.length; at += TEXT_PART) yield text.slice(at, at + TEXT_PART);
+    } else {
+      const bytes = await this.bytes(signal);
+      for (let at = 0; at < bytes.length; at += BYTES_PART) {
+        yield bytes.subarray(at, at + BYTES_PART).toBase64();
+      }
+    }
   }
 
   /** Type and size by content. @throws Failed if it can't be read, or is not an image. */

@@ -100,7 +100,7 @@ export class Pictures {
    */
   async keep(shot: Shot, about: About, last?: Promise<Partial<About>>): Promise<string | undefined> {
     const { facts, spool, media } = shot;
-    if (!facts) return undefined;
+    if (!facts || !spool && !this.stores) return undefined;
     const time = this.options.clock.now();
     const name = blobName({ time: new Date(time), prompt: about.prompt, type: facts.type });
     if (spool) {
@@ -110,7 +110,6 @@ export class Pictures {
       if (!last) await endsWithin(this.options.clock, PATIENCE, kept.catch(() => {}));
       return this.stores ? name : undefined;
     }
-    if (!this.stores) return undefined;
     const bytes = await media.bytes();
     this.#pending.set(name, { bytes, facts });
     this.#follow(this.#keepBytes(bytes, recordOf(name, time, facts, bytes.length, about)));

@@ -3,10 +3,7 @@ import { HttpFault } from "./errors.ts";
 
 /** The body as a stream that breaks off when it becomes too large. @throws HttpFault 413 if it says so at once */
 export function limitedBody(request: Request, maxBytes: number): ReadableStream<Uint8Array> | null {
-  const length = request.headers.get("content-length");
-  if (length !== null && Number(length) > maxBytes) throw tooLarge(maxBytes);
-  // A length that is told is kept to by the server.
-  if (length !== null || !request.body) return request.body;
+  if (tellsLength(request, maxBytes) || !request.body) return request.body;
   let seen = 0;
   return request.body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
@@ -17,6 +14,20 @@ export function limitedBody(request: Request, maxBytes: number): ReadableStream<
       },
     }),
   );
+}
+
+/** The body as text. @throws HttpFault 413 where it is larger */
+export function limitedText(request: Request, maxBytes: number): Promise<string> {
+  // Whoever asks for no stream spares the server from making one.
+  if (tellsLength(request, maxBytes)) return request.text();
+  return new Response(limitedBody(request, maxBytes)).text();
+}
+
+/** Whether a length is told, which the server makes sure is kept to. @throws HttpFault 413 if it is too much */
+function tellsLength({ headers }: Request, maxBytes: number): boolean {
+  const length = headers.get("content-length");
+  if (length !== null && Number(length) > maxBytes) throw tooLarge(maxBytes);
+  return length !== null;
 }
 
 function tooLarge(maxBytes: number): HttpFault {

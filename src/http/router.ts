@@ -142,7 +142,9 @@ function allowingOrigins(edge: Edge) {
     maxAge: 86_400,
   });
   return function allowingOrigins(c: EdgeContext, next: () => Promise<void>) {
-    return edge.settings().cors && !isApi(c.req.path) ? allowing(c, next) : next();
+    // Only browsers name an origin. Replies to a POST are kept by no cache that could pass them on to one.
+    const isFromBrowser = c.req.method !== "POST" || c.req.header("origin") !== undefined;
+    return edge.settings().cors && isFromBrowser && !isApi(c.req.path) ? allowing(c, next) : next();
   };
 }
 

@@ -1,5 +1,6 @@
 /** One thing that was logged, free of secrets, and the two ways of writing it as a line. */
 import type { LogLevel, LogRecord } from "@logtape/logtape";
+import { remembered } from "../core/remembered.ts";
 import { asText, type Plain, redactRecord } from "./redact.ts";
 import { redactText } from "./redact_text.ts";
 
@@ -32,9 +33,11 @@ export function toEntry(id: number, record: LogRecord): LogEntry {
   };
 }
 
-function placeholders(template: string): string[] {
-  return [...template.slice(0, 1000).matchAll(/\{([\w$]{1,60})\}/g)].map(([, name]) => name!);
-}
+/** Messages are a few dozen texts in the program; those of libraries may be anything. */
+const placeholders = remembered(
+  (template) => [...template.slice(0, 1000).matchAll(/\{([\w$]{1,60})\}/g)].map(([, name]) => name!),
+  { most: 500, longest: 500 },
+);
 
 const SHORT: Record<LogLevel, string> = {
   trace: "TRACE",

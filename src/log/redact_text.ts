@@ -2,6 +2,7 @@
  * Takes secrets and images out of a text before anybody keeps it. A long text is cut first, so that the work
  * is bounded whatever was logged.
  */
+import { remembered } from "../core/remembered.ts";
 
 /** What stands in place of a secret. */
 export const REDACTED = "[redacted]";
@@ -35,25 +36,27 @@ const ABOUT_A_SECRET = new Set(
   ],
 );
 
+/** So short is what comes again and again, in characters; and so many of them are remembered. */
+const SHORT = 64;
+const MAX_KNOWN = 2000;
+
 /** Whether a field, header or parameter of this name holds a secret. */
-export function namesSecret(name: string): boolean {
+export const namesSecret = remembered((name) => {
   const words = name.slice(-100).replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z0-9]+/)
     .filter(Boolean);
   if (ABOUT_A_SECRET.has(words.at(-1) ?? "")) return false;
   return words.some((word) => NAME_OF_SECRET.test(word) || SHORT_NAMES_OF_SECRETS.has(word));
-}
+}, { most: MAX_KNOWN, longest: SHORT });
 
 /** Short texts are the same few again and again: names of fields, providers, models, paths. None is a secret. */
 const harmless = new Set<string>();
-const MAX_HARMLESS = 2000;
-const SHORT = 64;
 
 /** The text without secrets, images and most of what is beyond `limit` characters. */
 export function redactText(text: string, limit = MAX_TEXT): string {
   if (text.length <= limit && harmless.has(text)) return text;
   const safe = redact(text, limit);
   if (safe === text && text.length <= SHORT) {
-    if (harmless.size >= MAX_HARMLESS) harmless.clear();
+    if (harmless.size >= MAX_KNOWN) harmless.clear();
     harmless.add(text);
   }
   return safe;

@@ -2,10 +2,11 @@
  * The database of a single machine: one SQLite file, spoken to through Kysely. Everything that only SQLite
  * knows is here, so that another dialect can take its place without its users noticing.
  */
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { CompiledQuery, type DatabaseConnection, type Driver, SqliteAdapter } from "kysely";
 import { SqliteDialect } from "kysely-sqlite";
 import { type Clock, systemClock } from "../core/clock.ts";
+import { remembered } from "../core/remembered.ts";
 
 /** How long a statement waits in ms while another process or handle is writing, before it fails. */
 const BUSY_MS = 5000;
@@ -70,15 +71,7 @@ function openFile(path: string): DatabaseSync {
 const MAX_STATEMENTS = 200;
 
 function rememberingStatements(file: DatabaseSync): DatabaseSync {
-  const statements = new Map<string, StatementSync>();
-  const prepare = file.prepare.bind(file);
-  file.prepare = (sql) => {
-    let statement = statements.get(sql);
-    if (statement) return statement;
-    if (statements.size >= MAX_STATEMENTS) statements.clear();
-    statements.set(sql, statement = prepare(sql));
-    return statement;
-  };
+  file.prepare = remembered(file.prepare.bind(file), { most: MAX_STATEMENTS });
   return file;
 }
 

@@ -1,7 +1,7 @@
 /** Request bodies: JSON, multipart or URL-encoded, read once into fields and files. */
 import { getMultipartBoundary, MultipartParseError, parseMultipartStream } from "@remix-run/multipart-parser";
 import { HttpFault } from "../errors.ts";
-import { limitedBody } from "../limited_body.ts";
+import { limitedBody, limitedText } from "../limited_body.ts";
 
 /** What a body held. */
 export interface Body {
@@ -19,15 +19,14 @@ const LIMITS = { maxHeaderSize: 8 * 1024, maxParts: 200 };
  */
 export async function readBody(request: Request, maxBytes: number): Promise<Body> {
   const type = (request.headers.get("content-type") ?? "").split(";")[0]!.trim().toLowerCase();
-  const body = limitedBody(request, maxBytes);
-  if (type === "multipart/form-data") return await readMultipart(request, body);
+  if (type === "multipart/form-data") return await readMultipart(request, limitedBody(request, maxBytes));
   if (type !== "" && !/json$|^text\/plain$|^application\/x-www-form-urlencoded$/.test(type)) {
     throw new HttpFault(415, {
       message: `Content-Type ${type} is not understood: send application/json or multipart/form-data`,
       code: "unsupported_media_type",
     });
   }
-  const text = await new Response(body).text();
+  const text = await limitedText(request, maxBytes);
   if (type === "application/x-www-form-urlencoded" && !/^\s*\{/.test(text)) {
     return { fields: collect(new URLSearchParams(text)), files: [] };
   }
