@@ -2,6 +2,7 @@
  * Names of stored images: readable by people, safe in every file system and URL, and with enough chance in
  * them that a link is as good as a key.
  */
+import { Buffer } from "node:buffer";
 import { EXTENSIONS, type ImageType } from "../core/media.ts";
 
 const MAX_NAME_BYTES = 200;
@@ -38,7 +39,7 @@ export function blobName({ time, prompt, type, random = randomBytes }: BlobNamin
  */
 export function isBlobName(name: string): boolean {
   return typeByName(name) !== undefined && !name.startsWith(".") &&
-    !/[/\\:\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(name) && byteLength(name) <= MAX_NAME_BYTES;
+    !/[/\\:\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(name) && Buffer.byteLength(name) <= MAX_NAME_BYTES;
 }
 
 /** @throws TypeError for a name that is none of an image. */
@@ -71,8 +72,11 @@ function slugOf(prompt: string): string {
     .replace(/[^\p{L}\p{M}\p{N}]+\p{M}*/gu, "-")
     .replace(/^[\p{M}-]+/u, "");
   let slug = "";
-  for (const character of [...words].slice(0, MAX_SLUG_CHARACTERS)) {
-    if (byteLength(slug + character) > MAX_SLUG_BYTES) break;
+  let bytes = 0;
+  // A character has two units at most.
+  for (const character of [...words.slice(0, 2 * MAX_SLUG_CHARACTERS)].slice(0, MAX_SLUG_CHARACTERS)) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > MAX_SLUG_BYTES) break;
     slug += character;
   }
   return slug.replace(/-$/, "") || "image";
@@ -85,8 +89,4 @@ function base36(bytes: Uint8Array): string {
 
 function randomBytes(): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
-}
-
-function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
 }
