@@ -4,6 +4,7 @@ import type { Case, Lane } from "./cases.ts";
 import { runTool } from "./child.ts";
 import { type Load, putLoad, type Shot } from "./loads.ts";
 import { probeLoop } from "./loop_probe.ts";
+import { warmPageCache } from "./page_cache.ts";
 import { cpuSeconds, memoryOf, resetPeak, untilIdle } from "./process_figures.ts";
 import { median } from "./statistics.ts";
 import type { Stage, Target, TargetName } from "./targets.ts";
@@ -83,6 +84,7 @@ export async function measureCase(
       onRound(
         `${name} ${round + 1}/${Math.min(rounds, maxRounds)} ${one.lane.target} ${one.lane.variant ?? ""}`,
       );
+      if (careful && one.target.stores) await warmPageCache(folder);
       await measureRound(one, load, seconds, careful);
     }
   }

@@ -26,6 +26,8 @@ export interface Target extends Child {
   rest: number;
   /** Folder on disk that it writes to. */
   dataDir?: string;
+  /** Whether it stores pictures there. */
+  stores?: boolean;
 }
 
 /** Where targets are started. */
@@ -93,7 +95,7 @@ export class Stage implements AsyncDisposable {
     Object.assign(env, gatewayVariables(name, { port, upstream, dataDir }));
     const command = await startCommand(env, this.options.gatewayFlags);
     return await rested(
-      { ...base, dataDir },
+      { ...base, dataDir, stores: name !== "relay" },
       await startChild({ ...at, command, readyAt: `${url}/health/ready` }),
     );
   }

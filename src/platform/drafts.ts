@@ -38,8 +38,11 @@ export function createDrafts(folder: string): () => Promise<Draft> {
   };
 }
 
-/** From this size on, in bytes, handing the work to another thread costs less than the work itself. */
+/** From this size on, in bytes, work that takes longer than so many ms a byte is better handed to another thread. */
 const LARGE = 64 * 1024;
+const WORTH_IT = 0.6 / (1024 * 1024);
+/** Where memory for it is at hand writing is quicker than that. Whether it is may change, and is looked at so often, in ms. */
+const LOOK_AGAIN = 250;
 /** Longest time in ms that the event loop may stand still for a disk. */
 const QUICK = 20;
 /** How long a disk that was slower is spoken to from other threads alone, in ms. */
@@ -58,6 +61,7 @@ const THREADS = 4;
 class Disk {
   readonly #threads = bulkhead(THREADS, Infinity);
   #slowUntil = 0;
+  #slowForLargeUntil = 0;
   /** Time that was spent here, less what has been earned back since. */
   #spent = 0;
   #countedAt = 0;
@@ -67,14 +71,16 @@ class Disk {
     const startedAt = performance.now();
     this.#spent = Math.max(0, this.#spent - (startedAt - this.#countedAt) * SHARE);
     this.#countedAt = startedAt;
-    const hasTime = this.#spent < AT_ONCE && startedAt >= this.#slowUntil;
-    if (bytes >= LARGE || !hasTime) return this.#threads.execute(elsewhere);
+    const isQuick = startedAt >= (bytes < LARGE ? this.#slowUntil : this.#slowForLargeUntil);
+    if (!isQuick || this.#spent >= AT_ONCE) return this.#threads.execute(elsewhere);
     try {
       return atOnce();
     } finally {
       const now = performance.now();
-      this.#spent += now - startedAt;
-      if (now - startedAt > QUICK) this.#slowUntil = now + SLOW_FOR;
+      const took = now - startedAt;
+      this.#spent += took;
+      if (took > QUICK) this.#slowUntil = this.#slowForLargeUntil = now + SLOW_FOR;
+      else if (bytes >= LARGE && took > bytes * WORTH_IT) this.#slowForLargeUntil = now + LOOK_AGAIN;
     }
   }
 }
