@@ -37,6 +37,8 @@ class EndlessPainter implements AsyncDisposable {
   readonly calls: Call[] = [];
   /** How many callers left in the midst of a picture. */
   readonly left: Call[] = [];
+  /** No reply begins before. */
+  opened = Promise.resolve();
   /** The most memory that was lent at a time. */
   mostLent = 0;
   readonly #watchers = new Set<() => void>();
@@ -58,11 +60,13 @@ class EndlessPainter implements AsyncDisposable {
     await this.#server.shutdown();
   }
 
-  #reply(): Response {
+  async #reply(): Promise<Response> {
     const encoder = new TextEncoder();
     const { length } = this;
     const call: Call = { sent: 0, isDone: false };
     this.calls.push(call);
+    this.#changed();
+    await this.opened;
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => controller.enqueue(encoder.encode('{"data":[{"b64_json":"')),
       pull: (controller) => {
@@ -113,11 +117,14 @@ async function scene({ stallMs, storage = "off" }: { stallMs?: number; storage?:
 
 type Scene = Awaited<ReturnType<typeof scene>>;
 
+const FORMS = ["application/json", "image/*", "text/event-stream"] as const;
+
 /** Asks for a picture over a connection of its own, and reads nothing yet. */
-async function ask({ gateway }: Scene, accept = "application/json"): Promise<Deno.TcpConn> {
+async function ask({ gateway }: Scene, accept: typeof FORMS[number] = FORMS[0]): Promise<Deno.TcpConn> {
   const { hostname, port } = new URL(gateway.url);
   const connection = await Deno.connect({ hostname, port: Number(port) });
-  const body = JSON.stringify({ model: MODEL, prompt: "a fox", response_format: "b64_json" });
+  const stream = accept === "text/event-stream";
+  const body = JSON.stringify({ model: MODEL, prompt: "a fox", response_format: "b64_json", stream });
   const head = [
     "POST /v1/images/generations HTTP/1.1",
     `host: ${hostname}:${port}`,
@@ -144,7 +151,7 @@ async function read(connection: Deno.TcpConn, bytes: number): Promise<number> {
   return count;
 }
 
-for (const accept of ["application/json", "image/*"]) {
+for (const accept of FORMS) {
   Deno.test(`twenty readers who stop cost little memory, and hold nobody up (${accept})`, async () => {
     await using on = await scene();
     const connections = await Promise.all(Array.from({ length: 20 }, () => ask(on, accept)));
@@ -224,6 +231,22 @@ Deno.test("a picture whose reader is cut off is kept all the same", async () => 
   const { data: [picture] } = await on.gateway.app.stores.pictures.list();
   assert.ok(picture!.bytes >= 15 * MEBIBYTE - 3);
   connection.close();
+  assert.equal(buffers.lent, 0);
+});
+
+Deno.test("a reader of a stream is cut off for not reading, and not for having nothing to read", async () => {
+  await using on = await scene({ stallMs: 200 });
+  const gate = Promise.withResolvers<void>();
+  on.painter.opened = gate.promise;
+  const connection = await ask(on, "text/event-stream");
+  await on.painter.until(() => on.painter.calls.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  gate.resolve();
+  assert.equal(await read(connection, MEBIBYTE), MEBIBYTE);
+  await on.painter.until(() => on.painter.left.length === 1);
+  assert.ok(await read(connection, Infinity) < LONG);
+  connection.close();
+  await on.gateway.app.settled();
   assert.equal(buffers.lent, 0);
 });
 

@@ -63,7 +63,10 @@ export class Media {
 
   /** How many bytes it has, as far as that is known without reading or decoding it; while it arrives, up to now. */
   get size(): number | undefined {
-    if (this.#base64 !== undefined) return Math.floor(this.#base64.replace(/=+$/, "").length * 3 / 4);
+    if (this.#base64 !== undefined) {
+      const padding = /=*$/.exec(this.#base64.slice(-2))![0].length;
+      return Math.floor((this.#base64.length - padding) * 3 / 4);
+    }
     if ("bytes" in this.source) return this.source.bytes.length;
     return this.#size ?? (this.stream?.isRunning ? this.stream.size : undefined);
   }

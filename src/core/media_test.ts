@@ -3,6 +3,7 @@ import fc from "fast-check";
 import sharp from "sharp";
 import { ImageStream } from "./image_stream.ts";
 import { EXTENSIONS, type ImageType, Media, readImageFacts } from "./media.ts";
+import { noise } from "../testing/pieces.ts";
 
 const blank = () => sharp({ create: { width: 6, height: 4, channels: 3, background: "#369" } });
 const picture = async (format: "png" | "jpeg" | "webp" | "gif" | "tiff" | "avif" = "png") =>
@@ -113,4 +114,14 @@ Deno.test("a file has the type and the ending of its content", async () => {
   assert.equal(file.name, "input.webp");
   assert.equal(file.type, "image/webp");
   assert.deepEqual(new Uint8Array(await file.arrayBuffer()), await picture("webp"));
+});
+
+Deno.test("base64 in parts is the same text, whatever form the image came in", async () => {
+  const bytes = noise(600_001, 5);
+  const text = bytes.toBase64();
+  for (const media of [Media.fromBytes(bytes), Media.fromBase64(text)]) {
+    const parts = await Array.fromAsync(media.base64Parts());
+    assert.equal(parts.join(""), text);
+    assert.ok(parts.length > 1 && parts.every((part) => part.length <= 256 * 1024));
+  }
 });

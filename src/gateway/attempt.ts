@@ -144,8 +144,8 @@ export async function attempt(
       }
     })();
     arrived.catch(() => {});
-    // The reply reads its one image by itself; those that came besides are for the store.
-    const isRead = options.results === "needed" ? shots[0]?.media.stream : undefined;
+    // The reply reads its one image by itself, unless it leads to the store; those that came besides are for that.
+    const isRead = options.results === "wanted" ? undefined : shots[0]?.media.stream;
     for (const { stream } of arriving) {
       if (stream !== isRead) stream.run().catch(() => {});
     }
@@ -173,7 +173,7 @@ async function arrivedOf(
     if (endings[index]!.status === "fulfilled") return shot;
     return results === "wanted" && !signal.aborted ? shot.unread ?? [] : [];
   });
-  const isLost = results === "needed" ? endings[0]!.status === "rejected" : left.length === 0;
+  const isLost = results === "wanted" ? left.length === 0 : endings[0]!.status === "rejected";
   if (isLost) throw broken.reason;
   return left;
 }

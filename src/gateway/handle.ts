@@ -279,7 +279,7 @@ export class Gateway {
         onNote: (text) => notes.push(text),
         fitOutput,
         results: wantsBytes ? "needed" : pictures.stores ? "wanted" : "left",
-        mayStream: count === 1 && (wantsBytes ? mayStream : pictures.stores),
+        mayStream: count === 1 && (mayStream || (!wantsBytes && pictures.stores)),
         spool: pictures.stores ? () => pictures.spool() : undefined,
         keys: caller.mode === "relay" ? this.#ownKey(caller) : this.options.keys,
         health: caller.mode === "relay" ? undefined : health,

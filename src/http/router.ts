@@ -69,7 +69,13 @@ function newApp(): EdgeApp {
 /** What every request passes before its route, and what answers where there is no route or it fails. */
 function addPassage(app: EdgeApp, edge: Edge): EdgeApp {
   app.use(requestId({ limitLength: 128, generator: () => `req_${crypto.randomUUID().replaceAll("-", "")}` }));
-  app.use((c, next) => withRequestId(c.get("requestId"), next));
+  app.use((c, next) =>
+    withRequestId(c.get("requestId"), async () => {
+      await next();
+      // A reply that a route made by itself does not have what was set before it.
+      c.res.headers.set("x-request-id", c.get("requestId"));
+    })
+  );
   app.use(logged(edge));
   app.use(allowingOrigins(edge));
   app.use(async (c, next) => {

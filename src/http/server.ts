@@ -32,6 +32,8 @@ export async function listen(
     const outgoing = (env as HttpBindings).outgoing;
     if (!isWritten(reply.body)) return reply;
     outgoing.writeHead(reply.status, Object.fromEntries(reply.headers));
+    // Nobody knows how long the first word of a stream takes.
+    if (!reply.headers.has("content-length")) outgoing.flushHeaders();
     await writeBody(reply.body, outgoing, stallMs);
     return RESPONSE_ALREADY_SENT;
   }, { overrideGlobalObjects: false });

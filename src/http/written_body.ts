@@ -88,19 +88,21 @@ async function writeParts({ parts, length }: Written, sink: Sink): Promise<void>
   const counted = new Counted(sink);
   for await (const part of parts) {
     if (typeof part === "string") await counted.write(part);
-    else if (part.media.stream) {
-      const { stream } = part.media;
-      stream.tap(new SinkTap(counted, part.encoding));
-      await stream.run();
-    } else {
-      await counted.write(part.encoding === "base64" ? await part.media.base64() : await part.media.bytes());
-    }
+    else await writeImage(part, counted);
   }
   if (length === undefined) return;
   if (counted.length > length) {
     throw new Error(`a reply of ${counted.length} bytes was promised to have ${length}`);
   }
   if (counted.length < length) await sink.write(" ".repeat(length - counted.length));
+}
+
+async function writeImage({ media, encoding }: Exclude<Part, string>, sink: Sink): Promise<void> {
+  if (media.stream) {
+    media.stream.tap(new SinkTap(sink, encoding));
+    await media.stream.run();
+  } else if (encoding === "bytes") await sink.write(await media.bytes());
+  else for await (const text of media.base64Parts()) await sink.write(text);
 }
 
 class Counted implements Sink {
@@ -136,7 +138,8 @@ class Socket implements Sink {
   #isClosed = false;
 
   constructor(private readonly outgoing: ServerResponse, stallMs: number) {
-    outgoing.setTimeout(stallMs, () => outgoing.destroy());
+    // As long as we have nothing to write, nobody has to take anything.
+    outgoing.setTimeout(stallMs, () => this.#waiting.size > 0 && outgoing.destroy());
     outgoing.once("close", () => {
       this.#isClosed = true;
       for (const leave of this.#waiting) leave(left());

@@ -33,8 +33,13 @@ const MAX_BYTES = 256 * 1024 * 1024;
 /** Reads a reply until it ends or a long text begins in it. @throws Failed for one without end */
 export async function readLongJson(response: Response): Promise<ShortReply | LongReply> {
   const { body } = response;
-  if (!body || (lengthOf(response) ?? Infinity) <= LONG) return { text: await response.text() };
-  const pieces = piecesOf(body);
+  const total = lengthOf(response);
+  if (!body || (total ?? Infinity) <= LONG) return { text: await response.text() };
+  return await readLong(piecesOf(body), total);
+}
+
+/** Reads pieces as such a reply. @param total their length in bytes, where it is known */
+export async function readLong(pieces: Pieces, total?: number): Promise<ShortReply | LongReply> {
   const seen: Piece[] = [];
   try {
     let length = 0;
@@ -51,7 +56,6 @@ export async function readLongJson(response: Response): Promise<ShortReply | Lon
       const { opening, scanned } = findLong(text);
       if (opening !== undefined) {
         const first = start + opening + 1;
-        const total = lengthOf(response);
         return longReply(takeHead(seen, first), seen.splice(0), pieces, total && total - first);
       }
       text = text.slice(scanned);

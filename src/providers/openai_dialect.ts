@@ -20,9 +20,10 @@ import type {
 import type { ImageRequest, Wishes } from "../core/request.ts";
 import { sizeText } from "../core/size.ts";
 import { ImageStream } from "../core/image_stream.ts";
-import { events, json, parseJson, parseReply } from "./call.ts";
+import { json, parseJson, parseReply } from "./call.ts";
 import { readFailure } from "./failure_reading.ts";
 import { job, type JobService } from "./job.ts";
+import { dataIn, readLongEvents } from "./long_events.ts";
 import { readLongJson, wholeText, withoutDataPrefix } from "./long_json.ts";
 
 /** How a service departs from OpenAI's own dialect. */
@@ -210,12 +211,35 @@ function readStream(call: Call, dialect: Dialect, readPlain: ReadReply<Made>): R
     if (!response.headers.get("content-type")?.includes("event-stream")) return readPlain(response);
     const made: Made = { images: [] };
     const previews = { next: 0 };
-    await events((data) => onEvent(data, call, dialect, made, previews))(response);
-    return made;
+    const reply = await readLongEvents(
+      response,
+      (data, base64) => onEvent(data, base64, call, dialect, made, previews),
+      (head) => call.mayStream && made.images.length === 0 && COMPLETED.test(head),
+    );
+    if (!reply) return made;
+    const stream = await ImageStream.open({ encoding: "base64", pieces: withoutDataPrefix(reply.pieces) });
+    if (!stream) return made;
+    const rest = reply.tail.then((tail) => {
+      const last: Made = { images: [] };
+      for (const data of dataIn(reply.head + tail)) onEvent(data, undefined, call, dialect, last, previews);
+      return last;
+    });
+    rest.catch(() => {});
+    return { images: [{ media: Media.fromStream(stream) }], rest };
   };
 }
 
-function onEvent(data: string, call: Call, dialect: Dialect, made: Made, previews: { next: number }): void {
+/** How the event begins that brings an image. */
+const COMPLETED = /"type"\s*:\s*"[^"]*\.completed"[^]*"b64_json"\s*:\s*"$/;
+
+function onEvent(
+  data: string,
+  base64: string | undefined,
+  call: Call,
+  dialect: Dialect,
+  made: Made,
+  previews: { next: number },
+): void {
   let body: unknown;
   try {
     body = JSON.parse(data);
@@ -227,13 +251,13 @@ function onEvent(data: string, call: Call, dialect: Dialect, made: Made, preview
   }
   const event = parseReply(StreamEvent, body);
   if (event.error) throw new Failed(readFailure({ status: 200, body: data }, dialect.failures));
-  if (!event.b64_json) return;
-  const media = Media.fromBase64(event.b64_json);
+  const text = event.b64_json || base64;
+  const media = text ? [Media.fromBase64(text)] : [];
   if (event.type?.endsWith(".partial_image")) {
-    call.partial(media, event.partial_image_index ?? previews.next++);
+    for (const preview of media) call.partial(preview, event.partial_image_index ?? previews.next++);
   }
   if (!event.type?.endsWith(".completed")) return;
-  made.images.push({ media });
+  made.images.push(...media.map((media) => ({ media })));
   made.usage = usageOf(event.usage) ?? made.usage;
 }
 

@@ -34,6 +34,8 @@ export class OpenAiService extends ScriptedService {
   noiseBytes?: number;
   /** What a picture is said to have been made from, as older models told it. */
   revise?: (prompt: string) => string;
+  /** What previews show. Default: the picture itself. */
+  preview?: Uint8Array;
   /** How many pictures a reply holds beyond those that were asked for. */
   extra = 0;
   protected readonly keyPattern = /^sk-[A-Za-z0-9_-]{20,}$/;
@@ -119,7 +121,7 @@ export class OpenAiService extends ScriptedService {
     const count = (request.n ?? 1) + this.extra;
     const images: Painted[] = [];
     for (let made = 0; made < count; made++) images.push(await this.#paint(request));
-    if (request.stream) return { events: eventsOf(operation, request, images) };
+    if (request.stream) return { events: eventsOf(operation, request, images, this.preview) };
     const data = images.map(({ b64_json }) => ({ b64_json, revised_prompt: this.revise?.(request.prompt) }));
     return {
       json: { created: now(), ...images[0]!.facts, data, usage: usageOf(request, images[0]!, count) },
@@ -139,13 +141,19 @@ export class OpenAiService extends ScriptedService {
   }
 }
 
-/** For each image its previews, which are the image itself, and then the image with what it cost. */
-function eventsOf(operation: string, request: OpenAiRequest, images: Painted[]): ServerEvent[] {
+/** For each image its previews, and then the image with what it cost. */
+function eventsOf(
+  operation: string,
+  request: OpenAiRequest,
+  images: Painted[],
+  preview?: Uint8Array,
+): ServerEvent[] {
   return images.flatMap(({ b64_json, facts }) => {
     const shared = { b64_json, created_at: now(), ...facts };
     const previews = Array.from({ length: request.partial_images ?? 0 }, (_, partial_image_index) => {
       const type = `${operation}.partial_image`;
-      return { event: type, data: { type, ...shared, partial_image_index } };
+      const shown = { ...shared, b64_json: preview?.toBase64() ?? b64_json };
+      return { event: type, data: { type, ...shown, partial_image_index } };
     });
     const type = `${operation}.completed`;
     return [...previews, {

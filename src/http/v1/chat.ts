@@ -26,16 +26,16 @@ import {
   jsonReply,
   linkTo,
   NEUTRAL_PROMPT,
-  paddedReply,
   prepare,
   type Prepared,
   progressComment,
   readKnown,
-  resultHeaders,
   run,
+  textReply,
 } from "./endpoint.ts";
 import { readFields, wishesOf } from "./fields.ts";
-import { addressOf } from "./images_reply.ts";
+import { filled, whole } from "./filled_text.ts";
+import { addressOf, dataUriAt } from "./images_reply.ts";
 import { toMedia } from "./inputs.ts";
 import { chatUsage } from "./usage.ts";
 
@@ -100,7 +100,7 @@ export async function handleChat(c: EdgeContext, edge: Edge): Promise<Response> 
       provider: c.req.header("x-provider") ?? fields.provider,
       model: fields.model ?? "",
     }, edge.auth);
-    return answerInText(c, edge, chat, background.answer, Boolean(fields.stream));
+    return answerInText(chat, background.answer, Boolean(fields.stream));
   }
   const wish = readMessages(messages);
   const options = inputOptions(c, edge);
@@ -115,30 +115,26 @@ export async function handleChat(c: EdgeContext, edge: Edge): Promise<Response> 
   };
   const prepared = prepare(c, edge, request);
   if (fields.stream) return streamed(c, edge, chat, prepared);
-  const make = () => run(c, edge, prepared, { wantsBytes: chat.form !== "link" });
-  const body = async (result: Result) =>
-    JSON.stringify(
-      completion(named(chat, result), {
-        ...await contentOf(c, edge, chat, result),
-        usage: chatUsage(result),
-      }),
-    );
-  if (edge.settings().keepAlive) return paddedReply(c, edge, async () => body(await make()));
-  const result = await make();
-  return jsonReply(await body(result), resultHeaders(result));
+  return await jsonReply(
+    c,
+    edge,
+    () => run(c, edge, prepared, { wantsBytes: chat.form !== "link", mayStream: true }),
+    (result) => {
+      const usage = chatUsage(result);
+      return JSON.stringify(completion(named(chat, result), { ...contentOf(c, edge, chat, result), usage }));
+    },
+  );
 }
 
 /** Pictures as text, or beside it; never both, or apps show them twice. */
-async function contentOf(
+function contentOf(
   c: EdgeContext,
   edge: Edge,
   { form }: Chat,
   { pictures }: Result,
-): Promise<{ content: string; images: string[] }> {
-  const urls = await Promise.all(
-    pictures.map((picture) =>
-      form === "link" ? addressOf(picture, linkTo(c, edge)) : picture.media.dataUrl()
-    ),
+): { content: string; images: string[] } {
+  const urls = pictures.map((picture, index) =>
+    form === "link" ? addressOf(picture, index, linkTo(c, edge)) : dataUriAt(picture, index)
   );
   if (form === "images") return { content: caption(urls.length), images: urls };
   return { content: chatContent(urls.map((url) => ({ url }))), images: [] };
@@ -148,46 +144,43 @@ function named({ head }: Chat, { model }: Result): ReplyHead {
   return head.model === "auto" ? { ...head, model } : head;
 }
 
-function answerInText(c: EdgeContext, edge: Edge, chat: Chat, answer: string, streams: boolean): Response {
+function answerInText(chat: Chat, answer: string, streams: boolean): Response {
   const usage = textUsage("", answer);
-  if (!streams) return jsonReply(JSON.stringify(completion(chat.head, { content: answer, usage })));
+  if (!streams) return textReply("json", JSON.stringify(completion(chat.head, { content: answer, usage })));
   const chunk = chunks(chat.head, chat);
-  return eventStream(c, edge, {
-    beat: () => ": waiting\n\n",
-    write: async (out) => {
-      const events = [chunk.role(), chunk.content(answer), ...chunk.end(usage)];
-      await out.write(events.map(event).join("") + DONE);
-    },
-  });
+  const events = [chunk.role(), chunk.content(answer), ...chunk.end(usage)];
+  return textReply("events", events.map(event).join("") + DONE);
 }
 
 function streamed(c: EdgeContext, edge: Edge, chat: Chat, prepared: Prepared): Response {
   const chunk = chunks(chat.head, chat);
   const { kind } = edge.settings().heartbeat;
-  return eventStream(c, edge, {
+  const textOf = (result: Result) => contentOf(c, edge, chat, result).content;
+  return eventStream(edge, {
+    first: event(chunk.role()),
     beat: (count) => {
       if (kind === "zero-width") return event(chunk.content("\u200b"));
       // Relays drop comments, and some clients' timers see only real chunks.
       return kind === "empty" || count % 3 === 0 ? event(chunk.beat()) : ": waiting\n\n";
     },
-    write: async (out) => {
-      await out.write(event(chunk.role()));
-      try {
-        const result = await run(c, edge, prepared, {
-          wantsBytes: chat.form !== "link",
-          onProgress: (share) => void out.write(progressComment(share)),
-        });
-        const { content, images } = await contentOf(c, edge, chat, result);
-        const pieces = isRelay(c) ? splitForRelays(content) : [content];
-        for (const piece of pieces) await out.write(event(chunk.content(piece)));
-        if (images.length > 0) await out.write(event(chunk.images(images)));
-        await out.write(chunk.end(chatUsage(result)).map(event).join("") + DONE);
-      } catch (error) {
-        await out.write(
-          chunk.failure(errorReply(error, c.get("mode")).body.error).map(event).join("") + DONE,
-        );
-      }
+    work: async (say) => {
+      const result = await run(c, edge, prepared, {
+        wantsBytes: chat.form !== "link",
+        mayStream: !isRelay(c),
+        onProgress: (share) => say(progressComment(share)),
+      });
+      const lines = isRelay(c) ? splitForRelays(await whole(filled(result, textOf))) : undefined;
+      return filled(result, (result) => {
+        const { images } = contentOf(c, edge, chat, result);
+        const events = [
+          ...(lines ?? [textOf(result)]).map(chunk.content),
+          ...images.length > 0 ? [chunk.images(images)] : [],
+          ...chunk.end(chatUsage(result)),
+        ];
+        return events.map(event).join("") + DONE;
+      });
     },
+    fail: (error) => chunk.failure(errorReply(error, c.get("mode")).body.error).map(event).join("") + DONE,
   });
 }
 

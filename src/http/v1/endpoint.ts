@@ -1,5 +1,4 @@
 /** The way every image endpoint goes: body → fields → caller → plan → run; only the reply differs. */
-import { stream } from "hono/streaming";
 import type { ImageRequest, Rewriting } from "../../core/request.ts";
 import { Failed } from "../../core/failure.ts";
 import { turns } from "../../core/turns.ts";
@@ -11,10 +10,10 @@ import { isAdmin } from "../admin_access.ts";
 import { callerOf, identify } from "../auth.ts";
 import type { Edge, EdgeContext } from "../edge.ts";
 import { errorReply } from "../errors.ts";
-import { heartbeat } from "../heartbeat.ts";
 import { ownPicture } from "../links.ts";
 import { type Part, writtenBody } from "../written_body.ts";
 import { type Body, readBody } from "./body.ts";
+import { filled, whole } from "./filled_text.ts";
 import type { InputOptions } from "./inputs.ts";
 
 /** A request that was understood, with everything to run it. */
@@ -127,14 +126,53 @@ export function resultHeaders(result: Result): Record<string, string> {
   };
 }
 
-/** A JSON reply with images; no layer should spend time on compressing base64. */
-export function jsonReply(body: string, headers: Record<string, string> = {}): Response {
-  return new Response(body, {
-    headers: { "content-type": "application/json", "cache-control": "no-store, no-transform", ...headers },
-  });
+/** No layer should spend time on compressing base64. */
+const JSON_HEADERS = { "content-type": "application/json", "cache-control": "no-store, no-transform" };
+const EVENT_HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+};
+
+/**
+ * A JSON reply of what `make` gives, in the words of `build`. Its images are written as they arrive. Where
+ * connections have to be kept alive it is blanks until it is there: its status is 200 from the first of them on,
+ * so that a failure is told in the body alone.
+ */
+export async function jsonReply(
+  c: EdgeContext,
+  edge: Edge,
+  make: () => Promise<Result>,
+  build: (result: Result) => string,
+): Promise<Response> {
+  if (edge.settings().keepAlive) {
+    return liveReply(edge, {}, {
+      beat: () => " ",
+      work: async () => filled(await make(), build),
+      fail: (error) => JSON.stringify(errorReply(error, c.get("mode")).body),
+    });
+  }
+  const result = await make();
+  const text = filled(result, build);
+  const headers = resultHeaders(result);
+  return text.isLarge
+    ? writtenReply(text, headers, text.most)
+    : textReply("json", await whole(text), headers);
 }
 
-/** A JSON reply that is written while its images arrive. @param length in bytes, if it is known not to be exceeded */
+/** A reply that is known as it is. */
+export function textReply(
+  kind: "json" | "events",
+  text: string,
+  headers: Record<string, string> = {},
+): Response {
+  return new Response(text, { headers: { ...kind === "json" ? JSON_HEADERS : EVENT_HEADERS, ...headers } });
+}
+
+/**
+ * A reply that is written while its images arrive, JSON unless its headers say otherwise.
+ * @param length in bytes, if it is known not to be exceeded
+ */
 export function writtenReply(
   parts: AsyncIterable<Part>,
   headers: Record<string, string>,
@@ -142,25 +180,10 @@ export function writtenReply(
 ): Response {
   return new Response(writtenBody(parts, length), {
     headers: {
-      "content-type": "application/json",
-      "cache-control": "no-store, no-transform",
+      ...JSON_HEADERS,
       ...headers,
       ...length !== undefined && { "content-length": String(length) },
     },
-  });
-}
-
-/**
- * A JSON reply that sends blanks until it is there. Its status is 200 from the first blank on, so that a
- * failure is told in the body alone.
- */
-export function paddedReply(c: EdgeContext, edge: Edge, make: () => Promise<string>): Response {
-  c.header("content-type", "application/json");
-  c.header("cache-control", "no-store, no-transform");
-  return stream(c, async (out) => {
-    using _beats = heartbeat(edge.clock, edge.settings().heartbeat.interval, () => out.write(" "));
-    const text = await make().catch((error) => JSON.stringify(errorReply(error, c.get("mode")).body));
-    await out.write(text);
   });
 }
 
@@ -169,28 +192,59 @@ export function progressComment(share: number): string {
   return `: progress ${Math.round(share * 100)}%\n\n`;
 }
 
-/** What a stream is written with. */
-export interface EventStream {
-  write(text: string): Promise<unknown>;
+/** What is said at a time. */
+type Saying = string | AsyncIterable<Part>;
+
+/** A reply that begins before anybody knows what it will say. */
+interface Live {
+  /** Said at once. */
+  first?: string;
+  /** A sign of life, so that nobody between us and the client hangs up. */
+  beat: (count: number) => string;
+  /** Begins at once, may say something meanwhile, and gives the last word. What fails in that breaks the reply off. */
+  work: (say: (saying: Saying) => void) => Promise<Saying>;
+  /** The last word where the work failed. */
+  fail: (error: unknown) => string;
 }
 
-/** A stream of events that begins at once, beats while it waits, and is buffered nowhere on its way. */
-export function eventStream(
-  c: EdgeContext,
-  edge: Edge,
-  { beat, write }: { beat: (count: number) => string; write: (out: EventStream) => Promise<void> },
-): Response {
-  c.header("content-type", "text/event-stream; charset=utf-8");
-  c.header("cache-control", "no-cache, no-transform");
-  c.header("x-accel-buffering", "no");
-  return stream(c, async (out) => {
-    using _beats = heartbeat(
-      edge.clock,
-      edge.settings().heartbeat.interval,
-      (count) => out.write(beat(count)),
-    );
-    await write(out);
+/** A stream of events that is buffered nowhere on its way. */
+export function eventStream(edge: Edge, live: Live): Response {
+  return liveReply(edge, EVENT_HEADERS, live);
+}
+
+function liveReply(edge: Edge, headers: Record<string, string>, { first, beat, work, fail }: Live): Response {
+  const { clock } = edge;
+  const { interval } = edge.settings().heartbeat;
+  const sayings: Saying[] = first === undefined ? [] : [first];
+  let isOver = false;
+  let wake = () => {};
+  const say = (saying: Saying) => {
+    if (isOver) return;
+    sayings.push(saying);
+    wake();
+  };
+  void work(say).catch(fail).then((last) => {
+    say(last);
+    isOver = true;
   });
+  async function* parts(): AsyncGenerator<Part> {
+    let beatAt = clock.now() + interval;
+    for (let beats = 0; !isOver || sayings.length > 0;) {
+      const saying = sayings.shift();
+      if (typeof saying === "string") yield saying;
+      else if (saying) yield* saying;
+      else {
+        const silence = new AbortController();
+        wake = () => silence.abort();
+        const isSilent = await clock.sleep(Math.max(0, beatAt - clock.now()), silence.signal)
+          .then(() => true, () => false);
+        if (!isSilent) continue;
+        beatAt = clock.now() + interval;
+        yield beat(++beats);
+      }
+    }
+  }
+  return writtenReply(parts(), headers);
 }
 
 /** How many calls an error came after, for its headers. */

@@ -14,7 +14,6 @@ import {
   jsonReply,
   linkTo,
   NEUTRAL_PROMPT,
-  paddedReply,
   prepare,
   type Prepared,
   progressComment,
@@ -24,14 +23,8 @@ import {
   writtenReply,
 } from "./endpoint.ts";
 import { ImageFields, readFields, speaksOfBatches, wishesOf } from "./fields.ts";
-import {
-  imagesBody,
-  imagesParts,
-  isLarge,
-  longest,
-  type ResponseFormat,
-  streamEvents,
-} from "./images_reply.ts";
+import { filled } from "./filled_text.ts";
+import { imagesBody, type ResponseFormat, streamEvents } from "./images_reply.ts";
 import { readInputs, toMedia } from "./inputs.ts";
 
 /** The image endpoints by their last part. */
@@ -88,17 +81,12 @@ export async function handleImages(c: EdgeContext, edge: Edge, endpoint: Endpoin
   if (fields.stream) return streamed(c, edge, prepared, created);
   if (/^image\//i.test(c.req.header("accept") ?? "")) return await firstImage(c, edge, prepared);
   const format = fields.response_format ?? defaultFormat(endpoint, request.model, body);
-  const wantsBytes = format === "b64_json";
-  if (edge.settings().keepAlive) {
-    const make = () => run(c, edge, prepared, { wantsBytes });
-    return paddedReply(c, edge, async () => imagesBody(await make(), format, linkTo(c, edge), created));
-  }
-  const result = await run(c, edge, prepared, { wantsBytes, mayStream: true });
-  if (wantsBytes && isLarge(result)) {
-    const parts = imagesParts(result, format, linkTo(c, edge), created);
-    return writtenReply(parts, resultHeaders(result), longest(result));
-  }
-  return jsonReply(await imagesBody(result, format, linkTo(c, edge), created), resultHeaders(result));
+  return await jsonReply(
+    c,
+    edge,
+    () => run(c, edge, prepared, { wantsBytes: format === "b64_json", mayStream: true }),
+    (result) => imagesBody(result, format, linkTo(c, edge), created),
+  );
 }
 
 async function readRequest(
@@ -167,28 +155,30 @@ function streamed(c: EdgeContext, edge: Edge, prepared: Prepared, created: numbe
   const { request } = prepared;
   const kind = request.task === "generate" ? "image_generation" : "image_edit";
   const events = streamEvents(kind, request, created);
-  return eventStream(c, edge, {
+  return eventStream(edge, {
     beat: () => ": waiting\n\n",
-    write: async (out) => {
-      // Previews are encoded one after the other, so that they leave in the order in which they came.
+    work: async (say) => {
+      // Previews are looked at one after the other, so that they leave in the order in which they came.
       let previews: Promise<unknown> = Promise.resolve();
       const onPartial = (media: Media, index: number) => {
-        previews = previews.then(async () => out.write(await events.partial(media, index)));
+        previews = previews.then(async () => {
+          const preview = { media, facts: await media.facts() };
+          say(filled({ pictures: [preview] }, () => events.partial(preview, index)));
+        });
       };
       try {
         const result = await run(c, edge, prepared, {
           wantsBytes: true,
+          mayStream: true,
           onPartial,
-          onProgress: (share) => void out.write(progressComment(share)),
+          onProgress: (share) => say(progressComment(share)),
         });
-        await previews;
-        for (const event of await events.completed(result, linkTo(c, edge))) await out.write(event);
-        await out.write("data: [DONE]\n\n");
-      } catch (error) {
+        return filled(result, (result) => events.completed(result, linkTo(c, edge)));
+      } finally {
         await previews.catch(() => {});
-        await out.write(`data: ${JSON.stringify(errorReply(error, c.get("mode")).body)}\n\n`);
       }
     },
+    fail: (error) => `data: ${JSON.stringify(errorReply(error, c.get("mode")).body)}\n\n`,
   });
 }
 
