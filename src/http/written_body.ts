@@ -17,7 +17,7 @@ interface Sink {
 }
 
 interface Written {
-  parts: AsyncIterable<Part>;
+  parts: AsyncIterable<Part> | Iterable<Part>;
   /** The length that was promised. */
   length?: number;
 }
@@ -29,7 +29,10 @@ const writers = new WeakMap<ReadableStream, Written>();
  * @param length what `content-length` says: what is missing in the end is filled up with blanks, as JSON may have.
  * Without one each piece is framed, and copied for that.
  */
-export function writtenBody(parts: AsyncIterable<Part>, length?: number): ReadableStream<Uint8Array> {
+export function writtenBody(
+  parts: AsyncIterable<Part> | Iterable<Part>,
+  length?: number,
+): ReadableStream<Uint8Array> {
   /** Those who wait until what they wrote has been read; an image may write several pieces at a time. */
   let waiting: (() => void)[] | undefined;
   const goOn = () => {

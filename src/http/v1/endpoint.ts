@@ -1,4 +1,5 @@
 /** The way every image endpoint goes: body → fields → caller → plan → run; only the reply differs. */
+import { Buffer } from "node:buffer";
 import type { ImageRequest, Rewriting } from "../../core/request.ts";
 import { Failed } from "../../core/failure.ts";
 import { turns } from "../../core/turns.ts";
@@ -166,7 +167,9 @@ export function textReply(
   text: string,
   headers: Record<string, string> = {},
 ): Response {
-  return new Response(text, { headers: { ...kind === "json" ? JSON_HEADERS : EVENT_HEADERS, ...headers } });
+  const own = kind === "json" ? JSON_HEADERS : EVENT_HEADERS;
+  // The server reads no body that is written: for others it waits until they have told that they ended.
+  return writtenReply([text], { ...own, ...headers }, Buffer.byteLength(text));
 }
 
 /**
@@ -174,7 +177,7 @@ export function textReply(
  * @param length in bytes, if it is known not to be exceeded
  */
 export function writtenReply(
-  parts: AsyncIterable<Part>,
+  parts: AsyncIterable<Part> | Iterable<Part>,
   headers: Record<string, string>,
   length?: number,
 ): Response {
