@@ -4,7 +4,7 @@ import { Failed, type Failure, toFailure } from "../core/failure.ts";
 import type { ImageFacts, OpenUrl } from "../core/media.ts";
 import { Media } from "../core/media.ts";
 import { priceOf } from "../core/price.ts";
-import type { Made, MadeImage, Rest, Ticket } from "../core/provider.ts";
+import type { Made, MadeImage, Model, Rest, Ticket } from "../core/provider.ts";
 import type { ImageRequest } from "../core/request.ts";
 import { openCall } from "../providers/call.ts";
 import type { Step } from "../routing/plan.ts";
@@ -86,75 +86,111 @@ export async function attempt(
   const leash = held.use(new Leash(options.clock, options.timeoutMs, options.signal));
   const { signal } = leash;
   try {
-    const call = openCall({
-      ...options,
-      provider: step.route.provider,
-      baseUrl: lease.baseUrl,
-      hosts: step.route.model.hosts,
-      key: lease.secret,
-      mayStream: options.mayStream && count === 1,
-      signal,
-    });
-    const { model } = step.route;
-    const fitted = await options.fitInputs(
-      step.request,
-      model.inputs ?? {},
-      signal,
-      (text) => options.onNote?.(text),
-    );
-    const request = { ...fitted, n: count };
-    const made = await step.operation(request, call);
-    signal.throwIfAborted();
-    const shots = await look(made.images, request, options, signal);
+    const asked = await ask(step, lease, count, options, signal);
+    const shots = await look(asked.made.images, asked.request, options, signal);
     if (signal.aborted) {
       for (const { media } of shots) media.stream?.cancel(signal.reason);
       throw signal.reason;
     }
-    const costOf = (images: readonly Shot[], { usage, costUsd }: Pick<Made, "usage" | "costUsd">) => {
-      const sizes = images.flatMap((shot) => shot.facts ?? []);
-      return costUsd ?? priceOf(model, { count: images.length, request, usage, sizes });
-    };
-    const arriving = shots.flatMap(({ media, spool }) =>
-      media.stream ? [{ stream: media.stream, spool }] : []
-    );
-    for (const { stream, spool } of arriving) {
-      stream.waiting = () => leash.waiting();
-      signal.addEventListener("abort", () => stream.cancel(signal.reason), { once: true });
-      if (!spool) continue;
-      stream.tap(spool);
-      // A client who leaves before the reply has begun leaves nobody else to read it.
-      options.signal.addEventListener("abort", () => void stream.run().catch(() => {}), { once: true });
-    }
-    // From here on it is paid for: the caller's leaving ends it only where nobody else wants it.
-    if (arriving.some(({ spool }) => spool)) leash.forgetClient();
+    attach(shots, leash, options);
     const kept = held.move();
-    const arrived = (async () => {
-      using _kept = kept;
-      try {
-        const whole = await arrivedOf(shots, options, signal);
-        const rest = await made.rest?.catch(() => undefined);
-        // What came besides must not cost what was asked for.
-        const more = await look(rest?.images ?? [], request, { ...options, mayStream: false }, signal, 0)
-          .catch(() => []);
-        const usage = rest?.usage ?? made.usage;
-        const costUsd = costOf([...whole, ...more], { usage, costUsd: rest?.costUsd ?? made.costUsd });
-        return { whole, shots: more, first: rest?.first, usage, costUsd };
-      } catch (thrown) {
-        throw new Failed(toFailure(thrown, options.signal, leash.limit), thrown);
-      }
-    })();
+    const arrived = complete(asked, shots, leash, options).finally(() => kept.dispose());
     arrived.catch(() => {});
     // The reply reads its one image by itself, unless it leads to the store; those that came besides are for that.
     const isRead = options.results === "wanted" ? undefined : shots[0]?.media.stream;
-    for (const { stream } of arriving) {
-      if (stream !== isRead) stream.run().catch(() => {});
+    for (const { media: { stream } } of shots) {
+      if (stream && stream !== isRead) stream.run().catch(() => {});
     }
-    if (isRead) return { ok: true, shots, costUsd: costOf(shots, made), arrived };
+    if (isRead) return { ok: true, shots, costUsd: costOf(asked, shots, asked.made), arrived };
     const { whole: [first, ...others], shots: more, first: told, usage, costUsd } = await arrived;
     return { ok: true, shots: [{ ...first!, ...told }, ...others, ...more], usage, costUsd };
   } catch (thrown) {
     return { ok: false, failure: toFailure(thrown, options.signal, leash.limit) };
   }
+}
+
+/** What was asked for, and what came of it. */
+interface Asked {
+  model: Model;
+  request: ImageRequest;
+  made: Made;
+}
+
+/** Asks the provider. @throws what its operation does, and the signal's reason */
+async function ask(
+  step: Step,
+  lease: Lease,
+  count: number,
+  options: AttemptOptions,
+  signal: AbortSignal,
+): Promise<Asked> {
+  const { provider, model } = step.route;
+  const call = openCall({
+    ...options,
+    provider,
+    baseUrl: lease.baseUrl,
+    hosts: model.hosts,
+    key: lease.secret,
+    mayStream: options.mayStream && count === 1,
+    signal,
+  });
+  const fitted = await options.fitInputs(
+    step.request,
+    model.inputs ?? {},
+    signal,
+    (text) => options.onNote?.(text),
+  );
+  const request = { ...fitted, n: count };
+  const made = await step.operation(request, call);
+  signal.throwIfAborted();
+  return { model, request, made };
+}
+
+/** Leads images that are arriving to the store, and has the leash listen to them. */
+function attach(shots: readonly Shot[], leash: Leash, options: AttemptOptions): void {
+  for (const { media: { stream }, spool } of shots) {
+    if (!stream) continue;
+    stream.waiting = () => leash.waiting();
+    leash.signal.addEventListener("abort", () => stream.cancel(leash.signal.reason), { once: true });
+    if (!spool) continue;
+    stream.tap(spool);
+    // A client who leaves before the reply has begun leaves nobody else to read it.
+    options.signal.addEventListener("abort", () => void stream.run().catch(() => {}), { once: true });
+    // From here on it is paid for: the caller's leaving ends it only where nobody else wants it.
+    leash.forgetClient();
+  }
+}
+
+/** All that is known once the images have arrived. @throws Failed where they don't */
+async function complete(
+  asked: Asked,
+  shots: Shot[],
+  leash: Leash,
+  options: AttemptOptions,
+): Promise<Arrived & { whole: Shot[] }> {
+  const { made, request } = asked;
+  try {
+    const whole = await arrivedOf(shots, options, leash.signal);
+    const rest = await made.rest?.catch(() => undefined);
+    // What came besides must not cost what was asked for.
+    const more = await look(rest?.images ?? [], request, { ...options, mayStream: false }, leash.signal, 0)
+      .catch(() => []);
+    const usage = rest?.usage ?? made.usage;
+    const costUsd = costOf(asked, [...whole, ...more], { usage, costUsd: rest?.costUsd ?? made.costUsd });
+    return { whole, shots: more, first: rest?.first, usage, costUsd };
+  } catch (thrown) {
+    throw new Failed(toFailure(thrown, options.signal, leash.limit), thrown);
+  }
+}
+
+/** What the provider says that it costs, or its list of prices. In US-dollars */
+function costOf(
+  { model, request }: Asked,
+  images: readonly Shot[],
+  { usage, costUsd }: Pick<Made, "usage" | "costUsd">,
+): number | undefined {
+  const sizes = images.flatMap((shot) => shot.facts ?? []);
+  return costUsd ?? priceOf(model, { count: images.length, request, usage, sizes });
 }
 
 /**
