@@ -163,10 +163,13 @@ export class KeyPool {
     let resting: Rest | undefined;
     for (const entry of this.#entries.values()) {
       const { key } = entry;
-      if (!key.enabled || except.has(key.id) || !isFor(key, model)) continue;
+      if (!key.enabled) continue;
+      // In a large pool most keys rest, so that comes before all that is rarer.
       const rest = restOf(key, model, now);
+      if (rest && resting && rest.until >= resting.until) continue;
+      if (except.has(key.id) || !isFor(key, model)) continue;
       if (rest) {
-        if (!resting || rest.until < resting.until) resting = rest;
+        resting = rest;
         continue;
       }
       const allowedAt = Math.max(
