@@ -65,8 +65,11 @@ async function microFigures(
 
 async function chosen({ cases, targets, tiny }: BenchOptions): Promise<Case[]> {
   const hasNginx = await hasProgram("nginx");
-  return casesAt(tiny ? TINY : FULL)
-    .filter(({ name }) => cases.length === 0 || cases.some((part) => name.includes(part)))
+  const all = casesAt(tiny ? TINY : FULL);
+  const isName = (part: string) => all.some(({ name }) => name === part);
+  const isMeant = (name: string, part: string) => isName(part) ? name === part : name.includes(part);
+  return all
+    .filter(({ name }) => cases.length === 0 || cases.some((part) => isMeant(name, part)))
     .map((one) => ({
       ...one,
       lanes: one.lanes.filter(({ target }) =>

@@ -21,7 +21,7 @@ export interface BenchOptions {
 
 export const USAGE = `deno task bench [options]
 
-  --case NAME      only cases whose name contains NAME; may be given again
+  --case NAME      only the case NAME, or cases whose names contain it; may be given again
   --target NAME    only these targets: ${Object.keys(TARGETS).join(", ")}; may be given again
   --rounds N       rounds of each case (3)
   --seconds N      length of a round (2)
