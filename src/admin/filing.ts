@@ -3,6 +3,7 @@
  * bytes, all of it flushed to the disk. What is still to be done stands in the index, as rows without a hash.
  */
 import type { Clock } from "../core/clock.ts";
+import { Hurry } from "../core/hurry.ts";
 import { growingPause } from "../core/pause.ts";
 import type { LocalBlobs } from "../platform/blobs_local.ts";
 import type { PictureRecord } from "../store/picture_record.ts";
@@ -35,16 +36,16 @@ export class Filing implements AsyncDisposable {
   readonly #closing = new AbortController();
   #running?: Promise<void>;
   #again = false;
-  /** How many wait until all is filed. */
-  #inHurry = 0;
-  #hurry = new AbortController();
+  readonly #hurry: Hurry;
   /** Those that could not be filed, until they are tried again. */
   readonly #failed = new Set<string>();
   /** How often in a row there were some. */
   #failures = 0;
   #retry?: Promise<void>;
 
-  constructor(private readonly options: FilingOptions) {}
+  constructor(private readonly options: FilingOptions) {
+    this.#hurry = new Hurry(options.clock);
+  }
 
   /** Says that there are new pictures. */
   wake(): void {
@@ -60,17 +61,12 @@ export class Filing implements AsyncDisposable {
 
   /** Files all pictures of now without waiting for silence. Resolves when they are, or wait for another try. */
   async settled(): Promise<void> {
-    this.#inHurry++;
-    this.#hurry.abort();
-    this.#hurry = new AbortController();
-    await this.#running;
-    this.#inHurry--;
+    await this.#hurry.during(() => this.#running);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    this.#hurry.abort();
-    await this.#running;
+    await this.#hurry.during(() => this.#running);
   }
 
   async #work(): Promise<void> {
@@ -112,10 +108,10 @@ export class Filing implements AsyncDisposable {
   /** Resolves when there is silence, or a picture of `time` has waited long enough for it. */
   async #quiet(time: number): Promise<void> {
     const { clock, idleFor } = this.options;
-    while (this.#inHurry === 0 && !this.#closing.signal.aborted) {
+    while (!this.#hurry.isOn) {
       const wait = Math.min(QUIET - idleFor(), time + PATIENCE - clock.now());
       if (wait <= 0) return;
-      await clock.sleep(wait, this.#hurry.signal).catch(() => {});
+      await this.#hurry.pause(wait);
     }
   }
 

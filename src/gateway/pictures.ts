@@ -3,6 +3,7 @@
  * it has one, from memory until it is on disk.
  */
 import { type Clock, endsWithin } from "../core/clock.ts";
+import { Hurry } from "../core/hurry.ts";
 import type { ImageFacts, Media } from "../core/media.ts";
 import { growingPause } from "../core/pause.ts";
 import { blobName } from "../platform/blob_names.ts";
@@ -70,13 +71,13 @@ export class Pictures {
   /** Names of those that are in the folder or nearly so, and not in the index. */
   readonly #unnoted = new Set<string>();
   #noting: Promise<void> = Promise.resolve();
-  /** How many wait until all is noted. */
-  #inHurry = 0;
-  #hurry = new AbortController();
+  readonly #hurry: Hurry;
   readonly #closing = new AbortController();
   readonly #room = new Room(MAX_UNWRITTEN);
 
-  constructor(private readonly options: PicturesOptions) {}
+  constructor(private readonly options: PicturesOptions) {
+    this.#hurry = new Hurry(options.clock);
+  }
 
   /** Whether pictures are stored at all. */
   get stores(): boolean {
@@ -145,11 +146,7 @@ export class Pictures {
   /** Resolves when all that was begun is written and noted, or has failed for the first time. */
   async settled(): Promise<void> {
     await Promise.all(this.#work);
-    this.#inHurry++;
-    this.#hurry.abort();
-    this.#hurry = new AbortController();
-    await this.#noting;
-    this.#inHurry--;
+    await this.#hurry.during(() => this.#noting);
   }
 
   #follow(work: Promise<void>): void {
@@ -236,8 +233,7 @@ export class Pictures {
 
   /** One statement for all pictures of a moment costs hardly more than one for each. */
   async #noteSoon(): Promise<void> {
-    const { clock } = this.options;
-    if (this.#inHurry === 0) await clock.sleep(NOTE_AFTER, this.#hurry.signal).catch(() => {});
+    await this.#hurry.pause(NOTE_AFTER);
     await this.#noteAll();
   }
 
