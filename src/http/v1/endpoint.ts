@@ -167,7 +167,7 @@ export function textReply(
   text: string,
   headers: Record<string, string> = {},
 ): Response {
-  const own = kind === "json" ? JSON_HEADERS : EVENT_HEADERS;
+  const own = kind === "json" ? {} : EVENT_HEADERS;
   // The server reads no body that is written: for others it waits until they have told that they ended.
   return writtenReply([text], { ...own, ...headers }, Buffer.byteLength(text));
 }

@@ -2,6 +2,7 @@
  * Texts with pictures in their midst, such as JSON with base64 in it. Whoever builds one puts a mark where a
  * picture belongs; it is written around its pictures, which are never made into a string.
  */
+import { Buffer } from "node:buffer";
 import type { Media } from "../../core/media.ts";
 import type { Part } from "../written_body.ts";
 
@@ -43,7 +44,11 @@ export function filled<T extends Filling<T>>(result: T, build: (result: T) => st
   const isArriving = result.arrived !== undefined && images.length > 0;
   return {
     isLarge: images.some(({ stream, size = 0 }) => stream !== undefined || size > LARGE),
-    most: [...texts.map(byteLength), ...images.map(mostBase64), isArriving ? BEHIND : 0]
+    most: [
+      ...texts.map((text) => Buffer.byteLength(text)),
+      ...images.map(mostBase64),
+      isArriving ? BEHIND : 0,
+    ]
       .reduce((sum, length) => sum === undefined || length === undefined ? undefined : sum + length, 0),
     async *[Symbol.asyncIterator]() {
       for (const [index, media] of images.entries()) {
@@ -74,8 +79,4 @@ function cut(text: string): [texts: string[], places: number[]] {
 function mostBase64({ stream, size }: Media): number | undefined {
   if (stream) return stream.mostBase64;
   return size === undefined ? undefined : Math.ceil(size / 3) * 4;
-}
-
-function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

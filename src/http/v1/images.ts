@@ -143,12 +143,8 @@ function defaultFormat(endpoint: Endpoint, model: string, body: Body): ResponseF
 async function firstImage(c: EdgeContext, edge: Edge, prepared: Prepared): Promise<Response> {
   const result = await run(c, edge, prepared, { wantsBytes: true, mayStream: true });
   const { media, facts } = result.pictures[0]!;
-  return writtenReply(
-    (async function* () {
-      yield { media, encoding: "bytes" as const };
-    })(),
-    { ...resultHeaders(result), "content-type": facts!.type },
-  );
+  const headers = { ...resultHeaders(result), "content-type": facts!.type };
+  return writtenReply([{ media, encoding: "bytes" }], headers);
 }
 
 function streamed(c: EdgeContext, edge: Edge, prepared: Prepared, created: number): Response {
