@@ -272,14 +272,12 @@ const HOSTILE = [
 ];
 
 for (const unit of HOSTILE) {
-  Deno.test(`readMessages() reads five megabytes of ${JSON.stringify(unit)} in linear time`, () => {
+  // Quadratic would take hours.
+  Deno.test(`readMessages() gets through five megabytes of ${JSON.stringify(unit)}`, () => {
     const content = `a cat\n${unit.repeat(5 * MIB / unit.length)}\n![x](${CAT})`;
-    const start = performance.now();
     const wish = readMessages([user(content)]);
     assert(urls(wish).includes(CAT) || wish.prompt.includes(CAT));
     assert(wish.prompt.startsWith("a cat"));
-    // Linear takes well under a second; quadratic would take hours.
-    assert(performance.now() - start < 10_000);
   });
 }
 
