@@ -207,6 +207,34 @@ Deno.test("readers who stop and go on get every byte, whatever others read meanw
   assert.equal(buffers.lent, 0);
 });
 
+Deno.test("where pictures are stored, those who stop to read hold up neither their providers nor the store", async () => {
+  await using on = await scene({ storage: "disk" });
+  const length = on.painter.length = 24 * MEBIBYTE;
+  const readers = await Promise.all(Array.from({ length: 12 }, async (_, index) => {
+    const accept = FORMS[index % 2]!;
+    const reply = await on.gateway.post(
+      "/v1/images/generations",
+      { model: MODEL, prompt: "a fox", response_format: "b64_json" },
+      CLIENT_KEY,
+      { headers: { accept } },
+    );
+    const reader = reply.body!.getReader();
+    return { accept, reader, parts: [(await reader.read()).value!] };
+  }));
+  const isDone = () => on.painter.calls.filter(({ isDone }) => isDone).length;
+  await on.painter.until(() => isDone() >= 4);
+  assert.ok(on.painter.mostLent <= 24 * MEBIBYTE, `${on.painter.mostLent} bytes were lent`);
+  await Promise.all(readers.map(async ({ accept, reader, parts }) => {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) parts.push(next.value);
+    const body = joined(parts);
+    if (accept === "image/*") return assert.deepEqual(body, pictureOf(length));
+    const { data: [{ b64_json }] } = JSON.parse(new TextDecoder().decode(body));
+    assert.deepEqual(Uint8Array.fromBase64(b64_json), pictureOf(length));
+  }));
+  assert.equal((await on.gateway.stored()).length, 12);
+  assert.deepEqual([isDone(), on.painter.left, buffers.lent], [12, [], 0]);
+});
+
 Deno.test("a reader who never reads is cut off, and the provider with them", async () => {
   await using on = await scene({ stallMs: 200 });
   const connection = await ask(on);

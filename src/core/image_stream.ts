@@ -7,21 +7,17 @@ import { Failed } from "./failure.ts";
 import { Base64Decoder, Base64Encoder, withoutBlanks } from "./base64.ts";
 import { Piece, type Pieces } from "./buffers.ts";
 import { HEADER_BYTES, type ImageFacts, readImageFacts } from "./image_facts.ts";
+import { type Encoding, ImageReader, type Tap } from "./image_reader.ts";
+import { type Lane, type Lanes, lanes } from "./lanes.ts";
 import { turns } from "./turns.ts";
 
-/** How bytes are written: as they are, or as base64 text. */
-export type Encoding = "bytes" | "base64";
-
-/** Somebody who wants the image. */
-export interface Tap {
-  readonly encoding: Encoding;
+/** Somebody who keeps the image, and so can serve those who are too slow to be waited for. */
+export interface Keeper extends Tap {
   /**
-   * Takes the next piece and releases it when done. Resolves when there is room for more.
-   * One that rejects gets nothing more; the others go on.
+   * The image from the byte `start` on, what is still to come included; the pieces fail where it breaks off.
+   * Gives nothing where that can't be promised.
    */
-  write(piece: Piece): Promise<void> | void;
-  /** Hears that it is complete, or why it never will be. */
-  end(failure?: { error: unknown }): Promise<void> | void;
+  from(start: number): Pieces | undefined;
 }
 
 /** What an image stream is made from. */
@@ -30,15 +26,21 @@ export interface ImageSource {
   encoding: Encoding;
   /** Its length in this encoding can't be more than that, in bytes; absent = nobody knows. */
   most?: number;
+  /** Where it waits for its turn to be read; absent = where all do. */
+  lanes?: Lanes;
 }
 
 /** One image, to be read once. */
 export class ImageStream {
-  readonly #taps = new Set<Tap>();
+  readonly #readers = new Set<ImageReader>();
+  /** Those who were too slow to be waited for, each with the rest of the image for them. */
+  readonly #late = new Map<Pieces, Promise<void>>();
   readonly #head: Piece[];
   readonly #arrived = Promise.withResolvers<void>();
+  readonly #lane: Lane;
+  #keeper?: Keeper;
   #running?: Promise<void>;
-  #read = 0;
+  #taken = 0;
   /** Is held while the source is waited for, such as a limit on its silence. */
   waiting?: () => Disposable;
   /** Words what reading throws for whoever reads. */
@@ -46,6 +48,7 @@ export class ImageStream {
 
   private constructor(private readonly source: ImageSource, readonly facts: ImageFacts, head: Piece[]) {
     this.#head = head;
+    this.#lane = (source.lanes ?? lanes).open();
     this.#arrived.promise.catch(() => {});
   }
 
@@ -75,7 +78,7 @@ export class ImageStream {
 
   /** How many bytes of the image have been read up to now; base64 is counted by its length. */
   get size(): number {
-    return this.source.encoding === "base64" ? Math.floor(this.#read * 3 / 4) : this.#read;
+    return this.source.encoding === "base64" ? Math.floor(this.#taken * 3 / 4) : this.#taken;
   }
 
   /** How long it can be at most when it is written as base64; absent = nobody knows. */
@@ -89,7 +92,7 @@ export class ImageStream {
     return this.#running !== undefined;
   }
 
-  /** Settles when it has been read to its end, or never will be. */
+  /** Settles when it has been read to its end, or never will be; some may not have taken all of it by then. */
   get arrived(): Promise<void> {
     return this.#arrived.promise;
   }
@@ -97,19 +100,22 @@ export class ImageStream {
   /** Adds somebody who wants it. Has to be done before it runs. */
   tap(tap: Tap): void {
     if (this.#running) throw new Error("Cannot add a reader: the image is being read already");
-    this.#taps.add(tap);
+    this.#readers.add(new ImageReader(tap));
+  }
+
+  /** Adds somebody who keeps it. Has to be done before it runs. */
+  keep(keeper: Keeper): void {
+    this.tap(keeper);
+    this.#keeper = keeper;
   }
 
   /**
-   * Reads it to its end, for all taps. The slowest of them sets the pace.
+   * Reads it to its end, and resolves when all taps have it. The slowest of them sets the pace, unless somebody
+   * keeps it for them.
    * @throws what reading throws, after all taps were told; and an error where no tap is left that wants it
    */
   run(): Promise<void> {
-    if (!this.#running) {
-      this.#running = this.#run();
-      this.#running.then(this.#arrived.resolve, this.#arrived.reject);
-    }
-    return this.#running;
+    return this.#running ??= this.#run();
   }
 
   /** Gives it up unread. */
@@ -119,7 +125,7 @@ export class ImageStream {
     this.#running = this.#arrived.promise;
     this.source.pieces.cancel(reason);
     for (const piece of this.#head.splice(0)) piece.release();
-    for (const tap of this.#taps) void tap.end({ error: reason });
+    for (const { tap } of this.#readers) void tap.end({ error: reason });
   }
 
   /** All of it, in memory. @throws what reading throws */
@@ -131,28 +137,41 @@ export class ImageStream {
   }
 
   async #run(): Promise<void> {
-    const { source } = this;
-    const convert = source.encoding === "base64" ? new Base64Decoder() : new Base64Encoder();
     try {
-      for (;;) {
-        const piece = this.#head.shift() ?? await this.#next();
-        if (!piece) break;
-        this.#read += piece.bytes.length;
-        await this.#hand(piece, convert);
-        if (this.#taps.size === 0) throw nobody();
-      }
-      await this.#handLast(convert);
+      await this.#read();
     } catch (thrown) {
       const error = this.explain(thrown);
-      source.pieces.cancel(error);
+      this.source.pieces.cancel(error);
       for (const piece of this.#head.splice(0)) piece.release();
-      await Promise.allSettled([...this.#taps].map((tap) => tap.end({ error })));
+      for (const rest of this.#late.keys()) rest.cancel(error);
+      await this.#end({ error });
+      this.#arrived.reject(error);
       throw error;
     }
-    await Promise.allSettled([...this.#taps].map((tap) => tap.end()));
+    await this.#end();
+    this.#arrived.resolve();
+    await Promise.all(this.#late.values());
+  }
+
+  async #read(): Promise<void> {
+    const convert = this.source.encoding === "base64" ? new Base64Decoder() : new Base64Encoder();
+    using _lane = this.#lane;
+    for (;;) {
+      const piece = this.#head.shift() ?? await this.#next();
+      if (!piece) break;
+      this.#taken += piece.bytes.length;
+      await this.#hand(piece, convert);
+      if (this.#readers.size === 0) throw nobody();
+    }
+    await this.#handLast(convert);
+  }
+
+  async #end(failure?: { error: unknown }): Promise<void> {
+    await Promise.allSettled([...this.#readers].map(({ tap }) => tap.end(failure)));
   }
 
   async #next(): Promise<Piece | undefined> {
+    await this.#lane.next();
     await turns.next();
     using _waiting = this.waiting?.();
     return await this.source.pieces.next();
@@ -162,7 +181,7 @@ export class ImageStream {
   #hand(piece: Piece, convert: Base64Decoder | Base64Encoder): Promise<unknown> {
     if (convert instanceof Base64Encoder) {
       const texts = this.#isWanted("base64") ? convert.push(piece.bytes) : [];
-      return Promise.all([this.#give(piece, "bytes"), ...texts.map((text) => this.#give(text, "base64"))]);
+      return this.#give({ bytes: [piece], base64: texts });
     }
     let parts: Piece[];
     try {
@@ -172,40 +191,50 @@ export class ImageStream {
       piece.release();
       throw error;
     }
-    const text = convert.hadBlanks ? withoutBlanks(piece) : piece;
-    return Promise.all([this.#give(text, "base64"), ...parts.map((part) => this.#give(part, "bytes"))]);
+    return this.#give({ bytes: parts, base64: [convert.hadBlanks ? withoutBlanks(piece) : piece] });
   }
 
   /** Hands out what was left over. @throws SyntaxError where base64 ends in the middle of a byte */
   async #handLast(convert: Base64Decoder | Base64Encoder): Promise<void> {
     const last = convert.end();
     if (!last) return;
-    if (convert instanceof Base64Encoder) return void await this.#give(last, "base64");
+    if (convert instanceof Base64Encoder) return void await this.#give({ bytes: [], base64: [last] });
     // Not everybody reads base64 that lacks its padding.
     const padding = new Piece(new TextEncoder().encode("=".repeat(3 - last.bytes.length)));
-    await Promise.all([this.#give(padding, "base64"), this.#give(last, "bytes")]);
+    await this.#give({ bytes: [last], base64: [padding] });
   }
 
   #isWanted(encoding: Encoding): boolean {
-    return [...this.#taps].some((tap) => tap.encoding === encoding);
+    return [...this.#readers].some(({ tap }) => tap.encoding === encoding);
   }
 
-  /** Gives a piece to all who want this form. */
-  #give(piece: Piece, encoding: Encoding): Promise<unknown> {
-    const writes: (Promise<void> | void)[] = [];
-    for (const tap of this.#taps) {
-      if (tap.encoding === encoding) writes.push(this.#write(tap, piece.retain()));
+  /** Gives the same pieces to all, each in their form, and waits until they may have more. */
+  #give(pieces: Record<Encoding, readonly Piece[]>): Promise<unknown> {
+    const waits: Promise<void>[] = [];
+    for (const reader of this.#readers) {
+      const taken = reader.give(pieces[reader.tap.encoding]);
+      if (taken) waits.push(this.#waitFor(reader, taken));
+      else if (reader.hasLeft) this.#readers.delete(reader);
     }
-    piece.release();
-    return Promise.all(writes);
+    for (const piece of [...pieces.bytes, ...pieces.base64]) piece.release();
+    return Promise.all(waits);
   }
 
-  #write(tap: Tap, piece: Piece): Promise<void> | void {
-    try {
-      return tap.write(piece)?.catch(() => void this.#taps.delete(tap));
-    } catch {
-      this.#taps.delete(tap);
+  async #waitFor(reader: ImageReader, taken: Promise<void>): Promise<void> {
+    const keeper = this.#keeper;
+    if (keeper && reader.tap !== keeper && !await this.#lane.keptUntil(taken)) {
+      const rest = keeper.from(reader.next);
+      if (rest) return this.#leaveBehind(reader, taken, rest);
     }
+    await taken;
+    if (reader.hasLeft) this.#readers.delete(reader);
+  }
+
+  #leaveBehind(reader: ImageReader, taken: Promise<void>, rest: Pieces): void {
+    this.#readers.delete(reader);
+    const given = taken.then(() => reader.giveRest(rest));
+    given.catch(() => {});
+    this.#late.set(rest, given);
   }
 }
 

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { FakeClock } from "../testing/fake_clock.ts";
 import { paint, paintNoise } from "../testing/painting.ts";
 import { cutInto, noise, type ScriptedPieces, scriptedPieces, taken } from "../testing/pieces.ts";
 import { joined } from "./ascii.ts";
-import { buffers, type Piece } from "./buffers.ts";
+import { buffers, Piece, type Pieces } from "./buffers.ts";
 import { Failed } from "./failure.ts";
-import { type Encoding, ImageStream, type Tap } from "./image_stream.ts";
+import type { Encoding, Tap } from "./image_reader.ts";
+import { ImageStream, type Keeper } from "./image_stream.ts";
+import { Lanes } from "./lanes.ts";
 
 const ENCODINGS = ["bytes", "base64"] as const;
 const ascii = (text: string) => new TextEncoder().encode(text);
@@ -17,12 +20,14 @@ class TestTap implements Tap {
   readonly parts: Uint8Array[] = [];
   /** What it was told at the end; absent until then. */
   ended?: { error?: unknown };
+  /** After so many pieces it is slow. */
+  holdAfter = Infinity;
   #gate?: PromiseWithResolvers<void>;
 
   /** @param failsAt the write that it fails in, counted from 0; @param how it does that */
   constructor(
     readonly encoding: Encoding,
-    private readonly failsAt = Infinity,
+    public failsAt = Infinity,
     private readonly how: "rejects" | "throws" = "rejects",
   ) {}
 
@@ -36,6 +41,7 @@ class TestTap implements Tap {
   }
 
   release(): void {
+    this.holdAfter = Infinity;
     this.#gate?.resolve();
     this.#gate = undefined;
   }
@@ -46,6 +52,7 @@ class TestTap implements Tap {
       if (this.how === "throws") throw new Error("a full disk");
       return Promise.reject(new Error("a full disk"));
     }
+    if (!this.#gate && this.parts.length >= this.holdAfter) this.hold();
     if (!this.#gate) return void this.parts.push(taken(piece));
     return this.#gate.promise.then(() => void this.parts.push(taken(piece)));
   }
@@ -56,18 +63,97 @@ class TestTap implements Tap {
   }
 }
 
+/** Somebody who keeps the image in memory, for those who are too slow. */
+class TestKeeper extends TestTap implements Keeper {
+  /** What reading it again fails with. */
+  failure?: Error;
+  isWilling = true;
+  /** From which bytes on it was asked for the rest. */
+  readonly asked: number[] = [];
+  cancelled = 0;
+  #told?: () => void;
+
+  constructor() {
+    super("bytes");
+  }
+
+  override write(piece: Piece): Promise<void> | void {
+    const done = super.write(piece);
+    this.#told?.();
+    return done;
+  }
+
+  override end(failure?: { error: unknown }): void {
+    super.end(failure);
+    this.#told?.();
+  }
+
+  from(start: number): Pieces | undefined {
+    if (!this.isWilling) return undefined;
+    this.asked.push(start);
+    let at = start;
+    return {
+      next: async () => {
+        for (;;) {
+          if (this.failure) throw this.failure;
+          if (this.ended?.error) throw this.ended.error;
+          const bytes = joined(this.parts).slice(at, at + 5000);
+          at += bytes.length;
+          if (bytes.length > 0) return new Piece(bytes);
+          if (this.ended) return undefined;
+          await new Promise<void>((resolve) => this.#told = resolve);
+        }
+      },
+      cancel: () => this.cancelled++,
+    };
+  }
+}
+
 /** An image in pieces, opened. */
 async function opened(
   bytes: Uint8Array,
-  { encoding = "bytes", cut = [16_000], failure }: {
+  { encoding = "bytes", cut = [16_000], failure, lanes }: {
     encoding?: Encoding;
     cut?: readonly number[];
     failure?: unknown;
+    lanes?: Lanes;
   } = {},
 ): Promise<{ stream: ImageStream; source: ScriptedPieces }> {
   const source = scriptedPieces(cutInto(written(bytes, encoding), cut), failure);
-  const stream = await ImageStream.open({ encoding, pieces: source });
+  const stream = await ImageStream.open({ encoding, pieces: source, lanes });
   return { stream: stream!, source };
+}
+
+/** An image that somebody keeps, and that somebody else stops to read after some pieces while others wait. */
+async function leftBehind(
+  bytes: Uint8Array,
+  { encoding, wanted = "base64", cut, failure, after = 3, isWilling = true }: {
+    encoding?: Encoding;
+    wanted?: Encoding;
+    cut?: readonly number[];
+    failure?: unknown;
+    after?: number;
+    isWilling?: boolean;
+  } = {},
+) {
+  const clock = new FakeClock();
+  const lanes = new Lanes(clock, 1);
+  const { stream, source } = await opened(bytes, { encoding, cut, failure, lanes });
+  const [slow, keeper] = [new TestTap(wanted), new TestKeeper()];
+  keeper.isWilling = isWilling;
+  slow.holdAfter = after;
+  stream.tap(slow);
+  stream.keep(keeper);
+  const running = stream.run();
+  running.catch(() => {});
+  await settle();
+  const other = lanes.open();
+  const entered = other.next();
+  await clock.pass(20);
+  await entered;
+  other[Symbol.dispose]();
+  await settle();
+  return { stream, source, slow, keeper, running };
 }
 
 /** Lets everything go on that can. */
@@ -214,6 +300,79 @@ Deno.test("the slowest sets the pace: the source is read two pieces ahead at mos
   slow.release();
   await running;
   assert.deepEqual([slow.image, quick.image], [bytes, bytes]);
+  assert.equal(buffers.lent, 0);
+});
+
+Deno.test("whoever is too slow while others wait is read the rest by whoever keeps it", async () => {
+  const bytes = paintNoise({ bytes: 12_000 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...ENCODINGS),
+      fc.constantFrom(...ENCODINGS),
+      sizes,
+      fc.nat(20),
+      async (encoding, wanted, cut, after) => {
+        const { slow, keeper, running } = await leftBehind(bytes, { encoding, wanted, cut, after });
+        slow.release();
+        await running;
+        assert.deepEqual([slow.image, keeper.image], [bytes, bytes]);
+        assert.deepEqual([slow.ended, keeper.ended], [{}, {}]);
+        assert.equal(buffers.lent, 0);
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+Deno.test("the image is complete for its provider while somebody still reads it", async () => {
+  const bytes = paintNoise({ bytes: 200_000 });
+  const { stream, slow, keeper, running } = await leftBehind(bytes);
+  await stream.arrived;
+  assert.deepEqual([keeper.ended, slow.ended, keeper.asked.length], [{}, undefined, 1]);
+  slow.release();
+  await running;
+  assert.deepEqual(slow.image, bytes);
+});
+
+Deno.test("an image that breaks off breaks off for those who are behind as well, and at once", async () => {
+  const { slow, keeper, running } = await leftBehind(paintNoise({ bytes: 200_000 }), {
+    failure: new Error("connection reset"),
+  });
+  await assert.rejects(running, /connection reset/);
+  assert.equal(keeper.cancelled, 1);
+  slow.release();
+  await settle();
+  assert.match(String(slow.ended?.error), /connection reset/);
+  assert.equal(buffers.lent, 0);
+});
+
+Deno.test("where nobody can promise the rest, the slowest sets the pace", async () => {
+  const bytes = paintNoise({ bytes: 1_000_000 });
+  const { source, slow, keeper, running } = await leftBehind(bytes, { isWilling: false });
+  assert.ok(source.asked < 8, `${source.asked} pieces were asked for`);
+  slow.release();
+  await running;
+  assert.deepEqual([slow.image, keeper.image], [bytes, bytes]);
+});
+
+Deno.test("a rest that can't be read is told to whoever writes the reply, and the image is there all the same", async () => {
+  const { stream, slow, keeper, running } = await leftBehind(paintNoise({ bytes: 200_000 }));
+  await stream.arrived;
+  keeper.failure = new Error("input/output error");
+  slow.release();
+  await assert.rejects(running, /input\/output error/);
+  assert.deepEqual([String(slow.ended?.error), keeper.ended], ["Error: input/output error", {}]);
+  assert.equal(keeper.cancelled, 1);
+  assert.equal(buffers.lent, 0);
+});
+
+Deno.test("whoever is behind may leave, and nothing is read for them any more", async () => {
+  const { stream, slow, keeper, running } = await leftBehind(paintNoise({ bytes: 200_000 }));
+  await stream.arrived;
+  slow.failsAt = 0;
+  slow.release();
+  await running;
+  assert.equal(keeper.cancelled, 1);
   assert.equal(buffers.lent, 0);
 });
 

@@ -153,7 +153,7 @@ function attach(shots: readonly Shot[], leash: Leash, options: AttemptOptions): 
     stream.waiting = () => leash.waiting();
     leash.signal.addEventListener("abort", () => stream.cancel(leash.signal.reason), { once: true });
     if (!spool) continue;
-    stream.tap(spool);
+    stream.keep(spool);
     // A client who leaves before the reply has begun leaves nobody else to read it.
     options.signal.addEventListener("abort", () => void stream.run().catch(() => {}), { once: true });
     // From here on it is paid for: the caller's leaving ends it only where nobody else wants it.

@@ -3,10 +3,10 @@
  * stalls holds up nobody: what it does not take stays in memory, as long as there is room.
  */
 import { type Clock, endsWithin } from "../core/clock.ts";
-import { buffers, Piece } from "../core/buffers.ts";
+import { buffers, Piece, type Pieces } from "../core/buffers.ts";
 import { joined } from "../core/ascii.ts";
-import type { Tap } from "../core/image_stream.ts";
-import type { Draft } from "../platform/drafts.ts";
+import type { Keeper } from "../core/image_stream.ts";
+import type { Draft, DraftReader } from "../platform/drafts.ts";
 
 /** Memory for images that the disk did not take, for the whole process. */
 export class Room {
@@ -15,9 +15,9 @@ export class Room {
   /** @param most in bytes */
   constructor(private readonly most: number) {}
 
-  /** Takes room for `bytes`; false where there is none. */
-  take(bytes: number): boolean {
-    if (this.#used + bytes > this.most) return false;
+  /** Takes room for `bytes`; false where there is none. @param needed takes it all the same */
+  take(bytes: number, needed = false): boolean {
+    if (this.#used + bytes > this.most && !needed) return false;
     this.#used += bytes;
     return true;
   }
@@ -41,25 +41,33 @@ export interface SpoolOptions {
 /** What came of an image: a file that awaits its name, or bytes that no disk took yet, with the room they fill. */
 export type Spooled = { size: number } & ({ draft: Draft } | { bytes: Uint8Array });
 
-/** How much may wait for the disk before whoever sends has to wait as well, in bytes. */
-const MAX_QUEUED = 1024 * 1024;
+/** How much may wait for the disk before whoever sends has to wait as well, in bytes; less where memory is scarce. */
+const MAX_QUEUED = { ample: 1024 * 1024, scarce: 64 * 1024 };
 /** Nobody waits longer than that for a disk, in ms; one that is slower is waited for no more until it has caught up. */
 export const PATIENCE = 2000;
+/** A disk that takes longer than that to give back what it has will not, in ms. */
+const LONGEST_READ = 60_000;
 
-/** Takes an image from its stream. */
-export class Spool implements Tap {
+/** Takes an image from its stream, and reads it to those who can't keep up. */
+export class Spool implements Keeper {
   readonly encoding = "bytes";
   /** Settles when it is all here: with nothing where the image broke off, or where there was no room for it. */
   readonly spooled: Promise<Spooled | undefined>;
   readonly #done = Promise.withResolvers<Spooled | undefined>();
   #draft?: Promise<Draft>;
   #writing: Promise<void> = Promise.resolve();
+  /** What the disk has not taken yet. */
+  readonly #queue: Piece[] = [];
   #queued = 0;
   #size = 0;
   #isBehind = false;
   /** Set once the disk was left: all of the image, from its first byte. */
-  #memory?: Uint8Array[];
+  #memory?: Piece[];
   #isLost = false;
+  #ending?: { failure?: { error: unknown } };
+  /** Those who have read all that is here. */
+  readonly #waiting: (() => void)[] = [];
+  #isRead = false;
 
   constructor(private readonly options: SpoolOptions) {
     this.spooled = this.#done.promise;
@@ -68,20 +76,47 @@ export class Spool implements Tap {
   write(given: Piece): Promise<void> | void {
     const piece = this.#isBehind ? this.#copied(given) : given;
     if (!piece) return;
+    this.#queue.push(piece);
     this.#size += piece.bytes.length;
     this.#queued += piece.bytes.length;
+    this.#tell();
     this.#writing = this.#writing.then(() => this.#append(piece)).finally(() => {
+      this.#queue.shift();
       this.#queued -= piece.bytes.length;
       if (this.#queued === 0) this.#isBehind = false;
       piece.release();
     });
-    const isMuch = this.#queued > MAX_QUEUED || buffers.isScarce;
+    const isMuch = this.#queued > MAX_QUEUED[buffers.isScarce ? "scarce" : "ample"];
     if (isMuch && !this.#isBehind) return this.#patiently(this.#writing);
   }
 
   async end(failure?: { error: unknown }): Promise<void> {
+    this.#ending = { failure };
+    this.#tell();
     const finished = this.#finish(failure);
     if (!this.#isBehind) await this.#patiently(finished);
+  }
+
+  from(start: number): Pieces | undefined {
+    if (this.#memory || this.#isLost) return undefined;
+    this.#isRead = true;
+    let at = start;
+    // At once, as long as the file has the name that it has now.
+    const opening = this.#openDraft().then((draft) => draft.reader());
+    const close = () => opening.then((reader) => reader.close(), () => {});
+    return {
+      next: async () => {
+        while (at >= this.#size && !this.#ending) {
+          await new Promise<void>((resolve) => this.#waiting.push(resolve));
+        }
+        if (this.#ending?.failure) throw this.#ending.failure.error;
+        if (at >= this.#size) return void await close();
+        const piece = this.#inMemory(at) ?? await this.#read(opening, at);
+        at += piece.bytes.length;
+        return piece;
+      },
+      cancel: () => void close(),
+    };
   }
 
   async #finish(failure?: { error: unknown }): Promise<void> {
@@ -93,7 +128,7 @@ export class Spool implements Tap {
       this.#done.resolve(undefined);
     } else if (this.#memory) {
       await draft?.discard();
-      this.#done.resolve({ size: this.#size, bytes: joined(this.#memory) });
+      this.#done.resolve({ size: this.#size, bytes: joined(this.#memory.map(({ bytes }) => bytes)) });
     } else this.#done.resolve({ size: this.#size, draft: draft! });
   }
 
@@ -101,12 +136,16 @@ export class Spool implements Tap {
     if (this.#isLost) return;
     if (this.#memory) return this.#remember(piece.bytes);
     try {
-      this.#draft ??= this.options.draft();
-      await (await this.#draft).write(piece.bytes);
+      const draft = await this.#openDraft();
+      await draft.write(piece.bytes);
     } catch (error) {
       this.options.onError(error);
       await this.#leaveDisk(piece.bytes);
     }
+  }
+
+  #openDraft(): Promise<Draft> {
+    return this.#draft ??= this.options.draft();
   }
 
   /** Takes back what the disk has, and goes on in memory. */
@@ -130,7 +169,7 @@ export class Spool implements Tap {
 
   #remember(bytes: Uint8Array): void {
     if (this.#isLost || !this.#takeRoom(bytes.length)) return;
-    this.#memory!.push(bytes.slice());
+    this.#memory!.push(new Piece(bytes.slice()));
   }
 
   /** The same piece in memory that is counted here, since nobody knows how long it has to wait. */
@@ -144,7 +183,8 @@ export class Spool implements Tap {
   }
 
   #takeRoom(bytes: number): boolean {
-    if (this.options.room.take(bytes)) return true;
+    // Whoever reads it here has nowhere else to go.
+    if (this.options.room.take(bytes, this.#isRead)) return true;
     this.options.onError(
       new Error("there is no room left in memory for pictures that the disk does not take"),
     );
@@ -158,12 +198,49 @@ export class Spool implements Tap {
   }
 
   #forget(): void {
-    for (const part of this.#memory ?? []) this.options.room.give(part.length);
+    for (const { bytes } of this.#memory ?? []) this.options.room.give(bytes.length);
     this.#memory = undefined;
+  }
+
+  #tell(): void {
+    for (const goOn of this.#waiting.splice(0)) goOn();
+  }
+
+  /** The piece with this byte, from there on, where it is not on disk. */
+  #inMemory(at: number): Piece | undefined {
+    const written = this.#size - this.#queued;
+    if (at >= written) return partAt(this.#queue, at - written);
+    return this.#memory && partAt(this.#memory, at);
+  }
+
+  /** Reads what the disk has from `at` on. @throws Error if it has nothing, or does not answer */
+  async #read(opening: Promise<DraftReader>, at: number): Promise<Piece> {
+    const reader = await opening;
+    const buffer = buffers.take();
+    const room = new Uint8Array(buffer, 0, Math.min(buffer.byteLength, this.#size - this.#queued - at));
+    try {
+      const reading = reader.read(room, at);
+      const length = await endsWithin(this.options.clock, LONGEST_READ, reading) ? await reading : 0;
+      if (length > 0) return Piece.lent(room.subarray(0, length));
+      throw new Error("Cannot read the picture again: the disk does not give it back");
+    } catch (error) {
+      buffers.forget(buffer.byteLength);
+      throw error;
+    }
   }
 
   /** Waits for the disk, but not for longer than anybody should. */
   async #patiently(work: Promise<void>): Promise<void> {
     if (!await endsWithin(this.options.clock, PATIENCE, work)) this.#isBehind = true;
+  }
+}
+
+/** The piece with this byte, from there on. */
+function partAt(pieces: readonly Piece[], at: number): Piece | undefined {
+  let start = 0;
+  for (const piece of pieces) {
+    const end = start + piece.bytes.length;
+    if (at < end) return piece.retain().part(at - start);
+    start = end;
   }
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { joined } from "../core/ascii.ts";
-import { buffers } from "../core/buffers.ts";
+import { buffers, Piece, type Pieces } from "../core/buffers.ts";
 import { ImageStream } from "../core/image_stream.ts";
 import type { Draft } from "../platform/drafts.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { paintNoise } from "../testing/painting.ts";
-import { cutInto, scriptedPieces } from "../testing/pieces.ts";
+import { cutInto, scriptedPieces, taken } from "../testing/pieces.ts";
 import { Room, Spool } from "./spool.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -15,6 +15,8 @@ const picture = paintNoise({ bytes: 3 * MEBIBYTE });
 class Disk {
   parts: Uint8Array[] = [];
   discarded = 0;
+  /** How many read it now. */
+  readers = 0;
   /** How many bytes it takes before it is full. */
   space = Infinity;
   onFull?: () => void;
@@ -48,6 +50,19 @@ class Disk {
         this.isReadable
           ? Promise.resolve(joined(this.parts))
           : Promise.reject(new Error("input/output error")),
+      reader: () => {
+        this.readers++;
+        return Promise.resolve({
+          read: async (into, at) => {
+            await this.#stalled?.promise;
+            if (!this.isReadable) throw new Error("input/output error");
+            const some = joined(this.parts).subarray(at, at + into.length);
+            into.set(some);
+            return some.length;
+          },
+          close: () => void this.readers--,
+        });
+      },
       commit: () => Promise.resolve(),
       discard: () => {
         this.discarded++;
@@ -250,3 +265,115 @@ Deno.test("a picture that breaks off before a stalled disk answers leaves nothin
   assert.equal(await spool.spooled, undefined);
   assert.deepEqual([disk.discarded, buffers.lent, isFree(room)], [1, 0, true]);
 });
+
+/** All that comes of it. */
+async function rest(pieces: Pieces): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for (let piece = await pieces.next(); piece; piece = await pieces.next()) parts.push(taken(piece));
+  return joined(parts);
+}
+
+/** A picture that is written by hand, so that it can be read in the midst of it. */
+function byHand(space = Infinity, room = new Room(64 * MEBIBYTE)) {
+  const clock = new FakeClock();
+  const disk = new Disk();
+  disk.space = space;
+  const spool = new Spool({ clock, room, draft: disk.draft, onError: () => {} });
+  return { clock, disk, spool, room, write: (bytes: Uint8Array) => spool.write(new Piece(bytes)) };
+}
+
+Deno.test("what was written can be read again from any byte on, while more of it comes", async () => {
+  const { disk, spool, write } = byHand();
+  const third = Math.floor(picture.length / 3);
+  await write(picture.subarray(0, third));
+  const readers = [0, 1, third - 1, third, third + 5].map((start) => ({
+    start,
+    read: rest(spool.from(start)!),
+  }));
+  await write(picture.subarray(third, 2 * third));
+  await write(picture.subarray(2 * third));
+  await spool.end();
+  for (const { start, read } of readers) assert.deepEqual(await read, picture.subarray(start));
+  assert.deepEqual(await rest(spool.from(picture.length)!), new Uint8Array());
+  assert.ok("draft" in (await spool.spooled)!);
+  assert.deepEqual([disk.readers, buffers.lent], [0, 0]);
+});
+
+Deno.test("whoever reads it again need not wait for a disk that stalls", async () => {
+  const { disk, spool, write, clock } = byHand();
+  await write(picture.subarray(0, 1000));
+  disk.stall();
+  void write(picture.subarray(1000, 5000));
+  const pieces = spool.from(0)!;
+  assert.deepEqual(
+    joined([taken((await pieces.next())!), taken((await pieces.next())!)]),
+    picture.subarray(0, 5000),
+  );
+  const ended = spool.end();
+  await clock.pass(2000);
+  await ended;
+  assert.equal(await pieces.next(), undefined);
+  disk.goOn();
+  await spool.spooled;
+  assert.deepEqual([disk.readers, buffers.lent], [0, 0]);
+});
+
+Deno.test("a disk that fails while somebody reads it again costs them nothing, whatever room there is", async () => {
+  const { disk, spool, write, room } = byHand(2000, new Room(3000));
+  await write(picture.subarray(0, 1500));
+  const reading = rest(spool.from(500)!);
+  await write(picture.subarray(1500, 10_000));
+  await spool.end();
+  assert.deepEqual(await reading, picture.subarray(500, 10_000));
+  const spooled = await spool.spooled;
+  assert.ok(spooled && "bytes" in spooled);
+  assert.deepEqual([disk.discarded, disk.readers, buffers.lent], [1, 0, 0]);
+  room.give(spooled.size);
+  assert.ok(isFree(room, 3000));
+});
+
+Deno.test("where the disk was left nobody is promised that they can read it again", async () => {
+  const { spool, write } = byHand(10);
+  await write(picture.subarray(0, 1000));
+  await settled();
+  assert.equal(spool.from(0), undefined);
+  await spool.end();
+});
+
+Deno.test("a picture that breaks off breaks off for those who read it again", async () => {
+  const { disk, spool, write } = byHand();
+  await write(picture.subarray(0, 1000));
+  const pieces = spool.from(1000)!;
+  const next = assert.rejects(pieces.next(), /connection reset/);
+  await spool.end({ error: new Error("connection reset") });
+  await next;
+  pieces.cancel();
+  await settled();
+  assert.deepEqual([disk.discarded, disk.readers], [1, 0]);
+});
+
+Deno.test("a disk that does not give back what it took is an error for those who read, and not waited for", async () => {
+  const { disk, spool, write, clock } = byHand();
+  await write(picture.subarray(0, 1000));
+  await settled();
+  const failing = spool.from(0)!;
+  disk.isReadable = false;
+  await assert.rejects(failing.next(), /input\/output error/);
+  disk.isReadable = true;
+  const stalled = spool.from(0)!;
+  disk.stall();
+  const next = assert.rejects(stalled.next(), /Cannot read the picture again/);
+  await clock.sleeping(60_000, 1);
+  await clock.pass(60_000);
+  await next;
+  disk.goOn();
+  for (const pieces of [failing, stalled]) pieces.cancel();
+  await spool.end();
+  await settled();
+  assert.deepEqual([disk.readers, buffers.lent], [0, 0]);
+});
+
+/** Lets everything go on that can. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

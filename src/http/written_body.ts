@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from "node:http";
 import type { Piece } from "../core/buffers.ts";
-import type { Encoding, Tap } from "../core/image_stream.ts";
+import type { Encoding, Tap } from "../core/image_reader.ts";
 import type { Media } from "../core/media.ts";
 
 /** Words, or an image in their midst. */

@@ -9,10 +9,19 @@ export interface Draft {
   write(bytes: Uint8Array): Promise<void> | void;
   /** What was written up to now. */
   read(): Promise<Uint8Array>;
+  /** Reads it piece by piece, also when it has its name or is gone. */
+  reader(): Promise<DraftReader>;
   /** Ends it and gives it its name. @throws TypeError for a name that is none */
   commit(name: string): Promise<void>;
   /** Ends it and removes it. Never throws. */
   discard(): Promise<void>;
+}
+
+/** Reads what has been written of a draft up to then. */
+export interface DraftReader {
+  /** Reads what is there from the byte `at` on, as much as fits; gives the number of bytes, 0 at the end. */
+  read(into: Uint8Array, at: number): Promise<number>;
+  close(): void;
 }
 
 /** Makes drafts in `folder`, which is made by the first one. */
@@ -21,17 +30,25 @@ export function createDrafts(folder: string): () => Promise<Draft> {
   return async () => {
     const path = join(folder, `.${crypto.randomUUID()}.tmp`);
     const file = await create(path, folder, disk);
+    let opening: Promise<unknown> = Promise.resolve();
     return {
       write: (bytes) => disk.run(() => writeAllSync(file, bytes), () => writeAll(file, bytes), bytes.length),
       read: () => Deno.readFile(path),
+      reader() {
+        const reader = openReader(path, disk);
+        opening = Promise.allSettled([opening, reader]);
+        return reader;
+      },
       async commit(name) {
         assertBlobName(name);
         close(file);
+        await opening;
         const target = join(folder, name);
         await disk.run(() => Deno.renameSync(path, target), () => Deno.rename(path, target));
       },
       async discard() {
         close(file);
+        await opening;
         await Deno.remove(path).catch(() => {});
       },
     };
@@ -103,6 +120,17 @@ async function create(path: string, folder: string, disk: Disk): Promise<Deno.Fs
     await Deno.mkdir(folder, { recursive: true });
     return await open();
   }
+}
+
+async function openReader(path: string, disk: Disk): Promise<DraftReader> {
+  const file = await disk.run(() => Deno.openSync(path), () => Deno.open(path));
+  return {
+    async read(into, at) {
+      file.seekSync(at, Deno.SeekMode.Start);
+      return await disk.run(() => file.readSync(into), () => file.read(into), into.length) ?? 0;
+    },
+    close: () => close(file),
+  };
 }
 
 /** A commit that failed may be followed by a discard. */

@@ -57,6 +57,24 @@ for (const speed of ["quick", "slow"] as const) {
     assert.deepEqual(await on.files(), [NAME]);
   });
 
+  Deno.test(`a draft on a ${speed} disk is read while it is written, gets its name and goes away`, async () => {
+    await using on = await scene();
+    using _disk = speed === "slow" ? slowDisk() : undefined;
+    const draft = await on.draft();
+    await draft.write(new Uint8Array([1, 2, 3]));
+    const reader = draft.reader();
+    const named = draft.commit(NAME);
+    const { read, close } = await reader;
+    await named;
+    const into = new Uint8Array(2);
+    assert.deepEqual([await read(into, 1), ...into], [2, 2, 3]);
+    await Deno.remove(join(on.folder, NAME));
+    assert.deepEqual([await read(into, 2), into[0]], [1, 3]);
+    assert.equal(await read(into, 3), 0);
+    close();
+    close();
+  });
+
   Deno.test(`a picture that a ${speed} disk refuses a name can be read, and removed`, async () => {
     await using on = await scene();
     using _disk = speed === "slow" ? slowDisk() : undefined;
