@@ -8,11 +8,13 @@ import { Base64Decoder, Base64Encoder, withoutBlanks } from "./base64.ts";
 import { Piece, type Pieces } from "./buffers.ts";
 import { HEADER_BYTES, type ImageFacts, readImageFacts } from "./image_facts.ts";
 import { type Encoding, ImageReader, type Tap } from "./image_reader.ts";
-import { type Lane, type Lanes, lanes } from "./lanes.ts";
+import { lanes } from "./lanes.ts";
 import { turns } from "./turns.ts";
 
 /** Somebody who keeps the image, and so can serve those who are too slow to be waited for. */
 export interface Keeper extends Tap {
+  /** Waits until somebody has taken what they were given; `false` if they are not worth being waited for. */
+  waitFor(taken: Promise<unknown>): Promise<boolean>;
   /**
    * The image from the byte `start` on, what is still to come included; the pieces fail where it breaks off.
    * Gives nothing where that can't be promised.
@@ -26,8 +28,6 @@ export interface ImageSource {
   encoding: Encoding;
   /** Its length in this encoding can't be more than that, in bytes; absent = nobody knows. */
   most?: number;
-  /** Where it waits for its turn to be read; absent = where all do. */
-  lanes?: Lanes;
 }
 
 /** One image, to be read once. */
@@ -37,7 +37,7 @@ export class ImageStream {
   readonly #late = new Map<Pieces, Promise<void>>();
   readonly #head: Piece[];
   readonly #arrived = Promise.withResolvers<void>();
-  readonly #lane: Lane;
+  readonly #lane = lanes.open();
   #keeper?: Keeper;
   #running?: Promise<void>;
   #taken = 0;
@@ -48,7 +48,6 @@ export class ImageStream {
 
   private constructor(private readonly source: ImageSource, readonly facts: ImageFacts, head: Piece[]) {
     this.#head = head;
-    this.#lane = (source.lanes ?? lanes).open();
     this.#arrived.promise.catch(() => {});
   }
 
@@ -222,7 +221,7 @@ export class ImageStream {
 
   async #waitFor(reader: ImageReader, taken: Promise<void>): Promise<void> {
     const keeper = this.#keeper;
-    if (keeper && reader.tap !== keeper && !await this.#lane.keptUntil(taken)) {
+    if (keeper && reader.tap !== keeper && !await keeper.waitFor(taken)) {
       const rest = keeper.from(reader.next);
       if (rest) return this.#leaveBehind(reader, taken, rest);
     }

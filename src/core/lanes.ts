@@ -1,22 +1,22 @@
 /**
- * Few images are read at a time, each to its end, rather than all of them a little: one that is being read holds
- * up to a megabyte in the platform's HTTP client, and gives it back when it is over.
+ * Where images come faster than they can be dealt with, few are read at a time, each to its end, rather than all
+ * of them a little: one that is being read holds up to a megabyte in the platform's HTTP client, and gives it back
+ * when it is over. Those that come slowly are in nobody's way.
  */
-import { type Clock, systemClock } from "./clock.ts";
 
 /** How many images are read at the same time, as long as they come. */
 const LANES = 8;
-/** Who got nothing on between so many looks, so many ms apart, needs a lane less than those who wait. */
-const LOOKS = 3;
-const LOOK_AFTER = 5;
+/** Who got nothing in so many turns of the event loop needs a lane less than those who wait. */
+const PATIENCE = 4;
 
 /** The lanes, and the row before them. */
 export class Lanes {
   readonly #inside = new Set<Lane>();
   readonly #waiting: { lane: Lane; enter: () => void }[] = [];
-  #stop?: AbortController;
+  #isWatching = false;
 
-  constructor(private readonly clock: Clock, private readonly most = LANES) {}
+  /** @param nextTurn calls back in the next turn of the event loop */
+  constructor(private readonly nextTurn: (look: () => void) => void, private readonly most = LANES) {}
 
   /** Opens the way for one image, which has to be disposed of in the end. */
   open(): Lane {
@@ -34,15 +34,13 @@ export class Lanes {
     return new Promise((enter) => {
       if (first) this.#waiting.unshift({ lane, enter });
       else this.#waiting.push({ lane, enter });
-      if (!this.#stop) void this.#watch(this.#stop = new AbortController());
+      this.#watch();
     });
   }
 
   /** Gives the lane of an image to the next one. */
   leave(lane: Lane): void {
-    if (!this.#inside.delete(lane)) return;
-    this.#letIn();
-    if (this.#waiting.length === 0) this.#stop?.abort();
+    if (this.#inside.delete(lane)) this.#letIn();
   }
 
   #letIn(): void {
@@ -54,45 +52,33 @@ export class Lanes {
   }
 
   /** Takes lanes from those who do not get on, as long as others wait. */
-  async #watch({ signal }: AbortController): Promise<void> {
-    while (this.#waiting.length > 0) {
-      await this.clock.sleep(LOOK_AFTER, signal).catch(() => {});
-      if (this.#waiting.length === 0) break;
-      for (const lane of this.#inside) if (lane.look() === "stuck") this.#inside.delete(lane);
+  #watch(): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    this.nextTurn(() => {
+      this.#isWatching = false;
+      for (const lane of this.#inside) if (++lane.turns > PATIENCE) this.#inside.delete(lane);
       this.#letIn();
-    }
-    this.#stop = undefined;
+      if (this.#waiting.length > 0) this.#watch();
+    });
   }
 }
 
 /** The way of one image. */
 export class Lane implements Disposable {
-  #looks = 0;
+  /** In how many turns of the event loop it has got nothing while others waited. */
+  turns = 0;
   #hasBegun = false;
-  #onLost?: () => void;
 
   constructor(private readonly lanes: Lanes) {}
 
   /** Resolves when the next piece may be read; at once as long as it has its lane. */
   next(): Promise<void> | void {
-    this.#looks = 0;
+    this.turns = 0;
     if (this.lanes.has(this)) return;
     const hadBegun = this.#hasBegun;
     this.#hasBegun = true;
     return this.lanes.enter(this, hadBegun);
-  }
-
-  /** Waits for `work`; `false` if others got the lane meanwhile. */
-  keptUntil(work: Promise<unknown>): Promise<boolean> {
-    const lost = new Promise<boolean>((resolve) => this.#onLost = () => resolve(false));
-    return Promise.race([work.then(() => true), lost]);
-  }
-
-  /** Sees whether it got on since it was looked at before. One that is stuck is to lose its lane. */
-  look(): "stuck" | "going" {
-    if (++this.#looks <= LOOKS) return "going";
-    this.#onLost?.();
-    return "stuck";
   }
 
   [Symbol.dispose](): void {
@@ -101,4 +87,4 @@ export class Lane implements Disposable {
 }
 
 /** There is one HTTP client, and one set of lanes to it. */
-export const lanes = new Lanes(systemClock);
+export const lanes = new Lanes(setImmediate);

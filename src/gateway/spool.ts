@@ -45,6 +45,8 @@ export type Spooled = { size: number } & ({ draft: Draft } | { bytes: Uint8Array
 const MAX_QUEUED = { ample: 1024 * 1024, scarce: 64 * 1024 };
 /** Nobody waits longer than that for a disk, in ms; one that is slower is waited for no more until it has caught up. */
 export const PATIENCE = 2000;
+/** Who takes longer than that for a piece is a slow client, in ms. */
+const SLOW = 100;
 /** A disk that takes longer than that to give back what it has will not, in ms. */
 const LONGEST_READ = 60_000;
 
@@ -95,6 +97,13 @@ export class Spool implements Keeper {
     this.#tell();
     const finished = this.#finish(failure);
     if (!this.#isBehind) await this.#patiently(finished);
+  }
+
+  /** Waits for a client, but not for long where each of them holds memory that others could use. */
+  async waitFor(taken: Promise<unknown>): Promise<boolean> {
+    if (buffers.isScarce) return await endsWithin(this.options.clock, SLOW, taken);
+    await taken;
+    return true;
   }
 
   from(start: number): Pieces | undefined {
