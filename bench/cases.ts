@@ -64,9 +64,9 @@ export const TINY: Scale = {
   longDelayMs: 100,
 };
 
-const EVERYTHING: TargetName[] = ["upstream", "bare", "nginx", "relay", "relay-disk", "backend"];
+const EVERYTHING: TargetName[] = ["upstream", "bare", "node", "nginx", "relay", "relay-disk", "backend"];
 const OURS: TargetName[] = ["bare", "relay", "backend"];
-const PROXIES: TargetName[] = ["bare", "nginx", "relay", "backend"];
+const PROXIES: TargetName[] = ["bare", "node", "nginx", "relay", "backend"];
 const PROMPT = "a lighthouse in the fog";
 
 /** All cases at a scale. */

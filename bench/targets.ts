@@ -8,6 +8,7 @@ import { PROJECT, startCommand } from "./start_task.ts";
 export const TARGETS = {
   upstream: "the upstream itself",
   bare: "bare streaming proxy",
+  node: "the same over node:http",
   nginx: "nginx",
   relay: "ImgRouter, relay, nothing stored",
   "relay-disk": "ImgRouter, relay, stored on disk",
@@ -38,6 +39,7 @@ export interface StageOptions {
   gatewayFlags?: string[];
 }
 
+const SCRIPTS = { upstream: "upstream.ts", bare: "bare_proxy.ts", node: "node_proxy.ts" };
 const CLIENT_KEY = "bench-client-key";
 const PROVIDER_KEY = "sk-bench-0000000000000000";
 /** At ten calls each, the default, enough for all that the cases have in flight. */
@@ -74,8 +76,8 @@ export class Stage implements AsyncDisposable {
     const env = passedOn();
     const at = { name, cwd: PROJECT, folder, env, readyAt: `${url}/health` };
     const base = { name, url, key: name === "backend" ? CLIENT_KEY : PROVIDER_KEY };
-    if (name === "upstream" || name === "bare") {
-      const script = join(import.meta.dirname!, name === "bare" ? "bare_proxy.ts" : "upstream.ts");
+    if (name === "upstream" || name === "bare" || name === "node") {
+      const script = join(import.meta.dirname!, SCRIPTS[name]);
       const command = [
         Deno.execPath(),
         "run",

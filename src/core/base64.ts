@@ -20,8 +20,16 @@ export class Base64Decoder {
 
   /** Decodes a piece, which it does not release. @throws SyntaxError for what is not base64 */
   push(piece: Piece): Piece[] {
+    return this.#push(piece, new Output());
+  }
+
+  /** The same where nobody wants the bytes, but all want to know that it is base64. */
+  check(piece: Piece): void {
+    this.#push(piece, new Nowhere());
+  }
+
+  #push(piece: Piece, output: Output): Piece[] {
     this.hadBlanks = false;
-    const output = new Output();
     try {
       for (const window of piece.takeWindows()) {
         let at = 0;
@@ -91,6 +99,19 @@ class Output {
     if (this.#target) this.#parts.push(Piece.lent(this.#target.subarray(0, this.#filled)));
     this.#target = undefined;
     this.#filled = 0;
+  }
+}
+
+/** Where bytes go that nobody wants: all to the same place. */
+class Nowhere extends Output {
+  static readonly #place = new Uint8Array(64 * 1024);
+
+  override room(): Uint8Array {
+    return Nowhere.#place;
+  }
+
+  override advance(bytes: number): boolean {
+    return Nowhere.#place.length - bytes < GROUP_BYTES;
   }
 }
 

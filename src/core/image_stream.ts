@@ -182,10 +182,11 @@ export class ImageStream {
       const texts = this.#isWanted("base64") ? convert.push(piece.bytes) : [];
       return this.#give({ bytes: [piece], base64: texts });
     }
-    let parts: Piece[];
+    let parts: Piece[] = [];
     try {
-      // Even where nobody wants the bytes: readers put the text between quotes as it is.
-      parts = convert.push(piece);
+      if (this.#isWanted("bytes")) parts = convert.push(piece);
+      // Readers put the text between quotes as it is.
+      else convert.check(piece);
     } catch (error) {
       piece.release();
       throw error;
