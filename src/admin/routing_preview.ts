@@ -9,7 +9,7 @@ import type { Provider } from "../core/provider.ts";
 import type { ImageRequest } from "../core/request.ts";
 import { sizeText } from "../core/size.ts";
 import type { Client } from "../gateway/caller.ts";
-import type { Gateway } from "../gateway/handle.ts";
+import type { Gateway } from "../gateway/gateway.ts";
 import type { Pools } from "../gateway/pools.ts";
 import type { Catalogue, Route } from "../routing/catalogue.ts";
 import type { Health } from "../routing/health.ts";

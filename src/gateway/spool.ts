@@ -112,6 +112,7 @@ export class Spool implements Keeper {
     let at = start;
     // At once, as long as the file has the name that it has now.
     const opening = this.#openDraft().then((draft) => draft.reader());
+    opening.catch(() => {});
     const close = () => opening.then((reader) => reader.close(), () => {});
     return {
       next: async () => {

@@ -332,6 +332,18 @@ Deno.test("a disk that fails while somebody reads it again costs them nothing, w
   assert.ok(isFree(room, 3000));
 });
 
+Deno.test("a folder that can't be written to costs those nothing who read what was meant for it", async () => {
+  const { disk, spool, write } = byHand();
+  disk.cannotBegin = new Error("permission denied");
+  await write(picture.subarray(0, 1000));
+  const [reading, left] = [rest(spool.from(0)!), spool.from(0)!];
+  left.cancel();
+  await write(picture.subarray(1000, 3000));
+  await spool.end();
+  assert.deepEqual(await reading, picture.subarray(0, 3000));
+  assert.equal(buffers.lent, 0);
+});
+
 Deno.test("where the disk was left nobody is promised that they can read it again", async () => {
   const { spool, write } = byHand(10);
   await write(picture.subarray(0, 1000));

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import type { Sessions } from "../admin/sessions.ts";
 import type { Clock } from "../core/clock.ts";
 import type { OpenUrl } from "../core/media.ts";
-import type { Gateway } from "../gateway/handle.ts";
+import type { Gateway } from "../gateway/gateway.ts";
 import type { Pictures } from "../gateway/pictures.ts";
 import type { BlobReader } from "../platform/ports.ts";
 import type { Thumbnails } from "../platform/thumbnails.ts";

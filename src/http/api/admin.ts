@@ -12,7 +12,7 @@ import type { Settings } from "../../config/settings.ts";
 import type { LogRing } from "../../log/ring.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Provider } from "../../core/provider.ts";
-import type { Gateway } from "../../gateway/handle.ts";
+import type { Gateway } from "../../gateway/gateway.ts";
 import type { Pictures } from "../../gateway/pictures.ts";
 import type { Pools } from "../../gateway/pools.ts";
 import type { Outbound } from "../../platform/outbound.ts";

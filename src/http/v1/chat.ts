@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { ImageRequest } from "../../core/request.ts";
 import { isRecord } from "../../core/record.ts";
-import type { Result } from "../../gateway/handle.ts";
+import type { Result } from "../../gateway/story.ts";
 import { callerOf } from "../auth.ts";
 import { documented, type EdgeApp, errorResponses } from "../documented.ts";
 import type { Edge, EdgeContext } from "../edge.ts";

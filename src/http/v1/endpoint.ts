@@ -5,7 +5,7 @@ import { Failed } from "../../core/failure.ts";
 import { turns } from "../../core/turns.ts";
 import type { Caller } from "../../gateway/caller.ts";
 import { CascadeFailed } from "../../gateway/cascade.ts";
-import type { Circumstances, Result } from "../../gateway/handle.ts";
+import type { Circumstances, Result } from "../../gateway/story.ts";
 import type { Step } from "../../routing/plan.ts";
 import { isAdmin } from "../admin_access.ts";
 import { callerOf, identify } from "../auth.ts";

@@ -1,7 +1,7 @@
 /** Image replies: OpenAI's JSON and its events, as texts with marks where the pictures are filled in. */
 import type { ImageFacts } from "../../core/media.ts";
 import { sizeText } from "../../core/size.ts";
-import type { Picture, Result } from "../../gateway/handle.ts";
+import type { Picture, Result } from "../../gateway/story.ts";
 import { base64At } from "./filled_text.ts";
 import { imageUsage } from "./usage.ts";
 

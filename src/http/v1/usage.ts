@@ -1,5 +1,5 @@
 /** Token counts for replies. Relays bill by them and guess wildly where they are zero, so they never are. */
-import type { Result } from "../../gateway/handle.ts";
+import type { Result } from "../../gateway/story.ts";
 import type { ChatUsage } from "./chat_reply.ts";
 
 /** OpenAI's `usage` of image replies. */
