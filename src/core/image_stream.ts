@@ -19,7 +19,7 @@ export interface Keeper extends Tap {
    * The image from the byte `start` on, what is still to come included; the pieces fail where it breaks off.
    * Gives nothing where that can't be promised.
    */
-  from(start: number): Pieces | undefined;
+  from(start: number): Promise<Pieces | undefined>;
 }
 
 /** What an image stream is made from. */
@@ -154,6 +154,8 @@ export class ImageStream {
 
   async #read(): Promise<void> {
     const convert = this.source.encoding === "base64" ? new Base64Decoder() : new Base64Encoder();
+    // From here on only silence is limited, and waiting for a lane is none.
+    this.waiting?.()[Symbol.dispose]();
     using _lane = this.#lane;
     for (;;) {
       const piece = this.#head.shift() ?? await this.#next();
@@ -223,7 +225,7 @@ export class ImageStream {
   async #waitFor(reader: ImageReader, taken: Promise<void>): Promise<void> {
     const keeper = this.#keeper;
     if (keeper && reader.tap !== keeper && !await keeper.waitFor(taken)) {
-      const rest = keeper.from(reader.next);
+      const rest = await keeper.from(reader.next);
       if (rest) return this.#leaveBehind(reader, taken, rest);
     }
     await taken;

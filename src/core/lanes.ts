@@ -9,10 +9,16 @@ const LANES = 8;
 /** Who got nothing in so many turns of the event loop needs a lane less than those who wait. */
 const PATIENCE = 4;
 
-/** The lanes, and the row before them. */
+interface Waiting {
+  lane: Lane;
+  enter: () => void;
+}
+
+/** The lanes, and the rows before them. */
 export class Lanes {
   readonly #inside = new Set<Lane>();
-  readonly #waiting: { lane: Lane; enter: () => void }[] = [];
+  /** Those that were begun go first. */
+  readonly #waiting = { begun: [] as Waiting[], fresh: [] as Waiting[] };
   #isWatching = false;
 
   /** @param nextTurn calls back in the next turn of the event loop */
@@ -28,12 +34,11 @@ export class Lanes {
     return this.#inside.has(lane);
   }
 
-  /** Resolves when it has its lane. @param first whether it goes before those who wait */
-  enter(lane: Lane, first: boolean): Promise<void> | void {
+  /** Resolves when it has its lane. */
+  enter(lane: Lane, row: "begun" | "fresh"): Promise<void> | void {
     if (this.#inside.size < this.most) return void this.#inside.add(lane);
     return new Promise((enter) => {
-      if (first) this.#waiting.unshift({ lane, enter });
-      else this.#waiting.push({ lane, enter });
+      this.#waiting[row].push({ lane, enter });
       this.#watch();
     });
   }
@@ -44,10 +49,12 @@ export class Lanes {
   }
 
   #letIn(): void {
-    while (this.#waiting.length > 0 && this.#inside.size < this.most) {
-      const { lane, enter } = this.#waiting.shift()!;
-      this.#inside.add(lane);
-      enter();
+    const { begun, fresh } = this.#waiting;
+    while (this.#inside.size < this.most) {
+      const next = begun.shift() ?? fresh.shift();
+      if (!next) break;
+      this.#inside.add(next.lane);
+      next.enter();
     }
   }
 
@@ -59,7 +66,8 @@ export class Lanes {
       this.#isWatching = false;
       for (const lane of this.#inside) if (++lane.turns > PATIENCE) this.#inside.delete(lane);
       this.#letIn();
-      if (this.#waiting.length > 0) this.#watch();
+      const { begun, fresh } = this.#waiting;
+      if (begun.length + fresh.length > 0) this.#watch();
     });
   }
 }
@@ -76,9 +84,9 @@ export class Lane implements Disposable {
   next(): Promise<void> | void {
     this.turns = 0;
     if (this.lanes.has(this)) return;
-    const hadBegun = this.#hasBegun;
+    const row = this.#hasBegun ? "begun" : "fresh";
     this.#hasBegun = true;
-    return this.lanes.enter(this, hadBegun);
+    return this.lanes.enter(this, row);
   }
 
   [Symbol.dispose](): void {

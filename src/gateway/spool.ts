@@ -69,7 +69,10 @@ export class Spool implements Keeper {
   #ending?: { failure?: { error: unknown } };
   /** Those who have read all that is here. */
   readonly #waiting: (() => void)[] = [];
-  #isRead = false;
+  /** How many read it now. */
+  #readers = 0;
+  /** Whether a piece of it is nowhere. */
+  #hasGap = false;
 
   constructor(private readonly options: SpoolOptions) {
     this.spooled = this.#done.promise;
@@ -77,7 +80,7 @@ export class Spool implements Keeper {
 
   write(given: Piece): Promise<void> | void {
     const piece = this.#isBehind ? this.#copied(given) : given;
-    if (!piece) return;
+    if (!piece) return void (this.#hasGap = true);
     this.#queue.push(piece);
     this.#size += piece.bytes.length;
     this.#queued += piece.bytes.length;
@@ -106,26 +109,30 @@ export class Spool implements Keeper {
     return true;
   }
 
-  from(start: number): Pieces | undefined {
-    if (this.#memory || this.#isLost) return undefined;
-    this.#isRead = true;
+  async from(start: number): Promise<Pieces | undefined> {
+    const reader = await this.#openReader();
+    if (!reader) return undefined;
+    this.#readers++;
     let at = start;
-    // At once, as long as the file has the name that it has now.
-    const opening = this.#openDraft().then((draft) => draft.reader());
-    opening.catch(() => {});
-    const close = () => opening.then((reader) => reader.close(), () => {});
+    let isOpen = true;
+    const close = () => {
+      if (isOpen) this.#readers--;
+      isOpen = false;
+      reader.close();
+    };
     return {
       next: async () => {
         while (at >= this.#size && !this.#ending) {
           await new Promise<void>((resolve) => this.#waiting.push(resolve));
         }
         if (this.#ending?.failure) throw this.#ending.failure.error;
-        if (at >= this.#size) return void await close();
-        const piece = this.#inMemory(at) ?? await this.#read(opening, at);
+        if (this.#hasGap) throw gone();
+        if (at >= this.#size) return void close();
+        const piece = this.#inMemory(at) ?? await this.#read(reader, at);
         at += piece.bytes.length;
         return piece;
       },
-      cancel: () => void close(),
+      cancel: close,
     };
   }
 
@@ -194,7 +201,7 @@ export class Spool implements Keeper {
 
   #takeRoom(bytes: number): boolean {
     // Whoever reads it here has nowhere else to go.
-    if (this.options.room.take(bytes, this.#isRead)) return true;
+    if (this.options.room.take(bytes, this.#readers > 0)) return true;
     this.options.onError(
       new Error("there is no room left in memory for pictures that the disk does not take"),
     );
@@ -223,16 +230,27 @@ export class Spool implements Keeper {
     return this.#memory && partAt(this.#memory, at);
   }
 
+  /** Gives nothing where the disk was left, or leaves one waiting. */
+  async #openReader(): Promise<DraftReader | undefined> {
+    if (this.#memory || this.#isLost) return undefined;
+    const opening = this.#openDraft().then((draft) => draft.reader());
+    try {
+      if (await endsWithin(this.options.clock, PATIENCE, opening)) return await opening;
+      opening.then((reader) => reader.close(), () => {});
+    } catch (error) {
+      this.options.onError(error);
+    }
+  }
+
   /** Reads what the disk has from `at` on. @throws Error if it has nothing, or does not answer */
-  async #read(opening: Promise<DraftReader>, at: number): Promise<Piece> {
-    const reader = await opening;
+  async #read(reader: DraftReader, at: number): Promise<Piece> {
     const buffer = buffers.take();
     const room = new Uint8Array(buffer, 0, Math.min(buffer.byteLength, this.#size - this.#queued - at));
     try {
       const reading = reader.read(room, at);
       const length = await endsWithin(this.options.clock, LONGEST_READ, reading) ? await reading : 0;
       if (length > 0) return Piece.lent(room.subarray(0, length));
-      throw new Error("Cannot read the picture again: the disk does not give it back");
+      throw gone();
     } catch (error) {
       buffers.forget(buffer.byteLength);
       throw error;
@@ -243,6 +261,10 @@ export class Spool implements Keeper {
   async #patiently(work: Promise<void>): Promise<void> {
     if (!await endsWithin(this.options.clock, PATIENCE, work)) this.#isBehind = true;
   }
+}
+
+function gone(): Error {
+  return new Error("Cannot read the picture again: the disk does not give it back");
 }
 
 /** The piece with this byte, from there on. */
