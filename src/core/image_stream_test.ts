@@ -323,6 +323,26 @@ Deno.test("of many images that come at once few are read at a time, each to its 
   assert.equal(most, 8);
 });
 
+Deno.test("images that come slowly hold up nobody: all of many are read at the same time", async () => {
+  const bytes = paintNoise({ bytes: 50_000 });
+  const gate = Promise.withResolvers<void>();
+  let slow = 0;
+  const sources = Array.from({ length: 40 }, () => scriptedPieces(cutInto(bytes, [25_000])));
+  const streams = await Promise.all(sources.map(async (source) => {
+    const next = async () => {
+      if (source.asked > 0) slow++;
+      const piece = await source.next();
+      if (source.asked > 1) await gate.promise;
+      return piece;
+    };
+    return (await ImageStream.open({ encoding: "bytes", pieces: { next, cancel: () => {} } }))!;
+  }));
+  const read = Promise.all(streams.map((stream) => stream.bytes()));
+  while (slow < sources.length) await new Promise((resolve) => setImmediate(resolve));
+  gate.resolve();
+  for (const image of await read) assert.deepEqual(image, bytes);
+});
+
 Deno.test("whoever is too slow is read the rest by whoever keeps it", async () => {
   const bytes = paintNoise({ bytes: 12_000 });
   await fc.assert(
