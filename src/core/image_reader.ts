@@ -65,12 +65,9 @@ export class ImageReader {
     };
     try {
       for (let piece = await rest.next(); piece; piece = await rest.next()) {
-        if (!convert) await give([piece]);
-        else {
-          const texts = convert.push(piece.bytes);
-          piece.release();
-          await give(texts);
-        }
+        const parts = convert?.push(piece.bytes) ?? [piece];
+        if (convert) piece.release();
+        await give(parts);
         if (this.#hasLeft) return rest.cancel();
       }
       const last = convert?.end();

@@ -10,8 +10,8 @@ function scene() {
     went,
     looks,
     open: () => lanes.open(),
-    turn() {
-      for (const look of looks.splice(0)) look();
+    turn(times = 1) {
+      for (let count = 0; count < times; count++) for (const look of looks.splice(0)) look();
     },
     /** Asks for the next piece, and notes when it may be read. */
     async next(name: string, lane: Lane) {
@@ -67,7 +67,7 @@ Deno.test("an image that was begun goes before those that were not", async () =>
   slow.next();
   other.next();
   const entered = next("begun", begun);
-  for (let count = 0; count < 5; count++) turn();
+  turn(5);
   await entered;
   assert.equal(slow.next(), undefined, "both lost theirs, and one is left");
   const last = next("new", open());
@@ -82,6 +82,6 @@ Deno.test("nobody loses a lane that nobody else wants", () => {
   const { open, turn } = scene();
   const lane = open();
   lane.next();
-  for (let count = 0; count < 100; count++) turn();
+  turn(100);
   assert.equal(lane.next(), undefined);
 });

@@ -72,6 +72,8 @@ export class Run {
   readonly #attempts: Attempt[] = [];
   readonly #startedAt: number;
   readonly #count: number;
+  /** What is known of its pictures before they are made. */
+  readonly #about: Pick<About, "prompt" | "task" | "requestId" | "client" | "request">;
   #spend?: ReturnType<Budget["reserve"]>;
 
   /** @param follow is given what goes on after the images were handed on */
@@ -81,7 +83,15 @@ export class Run {
     private readonly follow: (work: Promise<void>) => void,
   ) {
     this.#startedAt = options.clock.now();
-    this.#count = countFor(order.request.n, order.steps);
+    const { request, steps, caller, circumstances } = order;
+    this.#count = countFor(request.n, steps);
+    this.#about = {
+      prompt: request.prompt,
+      task: request.task,
+      requestId: circumstances.requestId,
+      client: callerName(caller),
+      request: rerunOf(request, caller),
+    };
   }
 
   /** Makes the images and keeps them. @throws CascadeFailed or Failed, after the story was told */
@@ -191,21 +201,12 @@ export class Run {
     { rewritten }: Prompt,
     arrived?: Promise<Arrived>,
   ): Promise<Picture> {
-    const { request, caller, circumstances: { requestId } } = this.order;
     const last = arrived?.then(({ first, costUsd }) => ({
       ...tell({ ...shot, ...first }, rewritten),
       costUsd,
     }));
     last?.catch(() => {});
-    const about = {
-      prompt: request.prompt,
-      task: request.task,
-      requestId,
-      client: callerName(caller),
-      request: rerunOf(request, caller),
-      ...tell(shot, rewritten),
-      ...made,
-    };
+    const about = { ...this.#about, ...tell(shot, rewritten), ...made };
     const name = await this.options.pictures.keep(shot, about, last);
     return { ...shot, revisedPrompt: shot.revisedPrompt ?? rewritten, name };
   }
@@ -260,16 +261,16 @@ export class Run {
   }
 
   #tell(ending: Ending): void {
-    const { request, caller, circumstances: { requestId } } = this.order;
+    const { requestId, task, client, prompt } = this.#about;
     this.#spend?.({ images: ending.images, usd: ending.costUsd ?? 0 });
     this.options.onStory({
       requestId,
       time: this.#startedAt,
-      task: request.task,
-      model: request.model,
-      client: callerName(caller),
+      task,
+      model: this.order.request.model,
+      client,
       durationMs: this.options.clock.now() - this.#startedAt,
-      prompt: request.prompt,
+      prompt,
       attempts: this.#attempts,
       ...ending,
     });

@@ -98,7 +98,7 @@ export class Spool implements Keeper {
   async end(failure?: { error: unknown }): Promise<void> {
     this.#ending = { failure };
     this.#tell();
-    const finished = this.#finish(failure);
+    const finished = this.#finish();
     if (!this.#isBehind) await this.#patiently(finished);
   }
 
@@ -136,10 +136,10 @@ export class Spool implements Keeper {
     };
   }
 
-  async #finish(failure?: { error: unknown }): Promise<void> {
+  async #finish(): Promise<void> {
     await this.#writing;
     const draft = await this.#draft?.catch(() => undefined);
-    if (failure || this.#isLost || (!draft && !this.#memory)) {
+    if (this.#ending?.failure || this.#isLost || (!draft && !this.#memory)) {
       await draft?.discard();
       this.#forget();
       this.#done.resolve(undefined);
