@@ -1,11 +1,5 @@
-/**
- * Text in bytes. Strings are searched and decoded many times faster than typed arrays are, and short ones are
- * gone again before they cost the garbage collector anything: so bytes are looked at through a small window.
- */
+/** Text in bytes. */
 import { Buffer } from "node:buffer";
-
-/** Longest piece that is turned into a string at a time, in bytes. */
-export const WINDOW_BYTES = 64 * 1024;
 
 /** ASCII as a string; other bytes become the characters of Latin-1. */
 export function asciiText(bytes: Uint8Array): string {
@@ -15,24 +9,6 @@ export function asciiText(bytes: Uint8Array): string {
 /** The bytes of such a string. */
 export function asciiBytes(text: string): Uint8Array {
   return Buffer.from(text, "latin1");
-}
-
-/** The same, cut into windows. */
-export function asciiWindows(bytes: Uint8Array): string[] {
-  const windows: string[] = [];
-  for (let at = 0; at < bytes.length; at += WINDOW_BYTES) {
-    windows.push(asciiText(bytes.subarray(at, at + WINDOW_BYTES)));
-  }
-  return windows;
-}
-
-/** Where in such windows the first of these characters is, or -1. */
-export function firstOfAscii(windows: readonly string[], characters: readonly string[]): number {
-  for (const [index, text] of windows.entries()) {
-    const found = characters.map((character) => text.indexOf(character)).filter((at) => at >= 0);
-    if (found.length > 0) return index * WINDOW_BYTES + Math.min(...found);
-  }
-  return -1;
 }
 
 /** All parts one after the other, copied. */

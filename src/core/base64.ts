@@ -1,5 +1,6 @@
-/** Base64 in pieces, by the engine's own decoder and encoder; text that a piece leaves over waits for the next. */
+/** Base64 in pieces: text that a piece leaves over waits for the next. */
 import { asciiText } from "./ascii.ts";
+import { decodePlain } from "./base64_kernel.ts";
 import { buffers, Piece } from "./buffers.ts";
 
 const PARTIAL = { lastChunkHandling: "stop-before-partial" } as const;
@@ -30,17 +31,19 @@ export class Base64Decoder {
 
   #push(piece: Piece, output: Output): Piece[] {
     this.hadBlanks = false;
+    const { bytes } = piece;
     try {
-      for (const window of piece.takeWindows()) {
-        let at = 0;
-        // Only a group that was begun earlier is put together; all else is decoded where it lies.
-        while (this.#rest !== "" && at < window.length) {
-          const missing = 4 - this.#rest.length;
-          this.#decode(this.#rest + window.slice(at, at + missing), output);
-          at += missing;
-        }
-        this.#decode(window.slice(at), output);
+      let at = 0;
+      // A group that was begun earlier has to be put together.
+      while (this.#rest !== "" && at < bytes.length) {
+        const missing = 4 - this.#rest.length;
+        this.#decode(this.#rest + asciiText(bytes.subarray(at, at + missing)), output);
+        at += missing;
       }
+      const plain = this.#isPadded ? 0 : Math.max(0, piece.plainLength - at);
+      const whole = plain - plain % 4;
+      output.decode(bytes.subarray(at, at + whole));
+      this.#decode(asciiText(bytes.subarray(at + whole)), output);
       return output.finish();
     } catch (error) {
       for (const part of output.finish()) part.release();
@@ -48,6 +51,7 @@ export class Base64Decoder {
     }
   }
 
+  /** Text that may have anything in it. */
   #decode(text: string, output: Output): void {
     if (text === "") return;
     if (this.#isPadded && text.trim() !== "") throw new SyntaxError("base64 goes on after its padding");
@@ -89,6 +93,17 @@ class Output {
     return this.#target!.length - this.#filled < GROUP_BYTES;
   }
 
+  /** Writes what plain text stands for, in whole groups of four. */
+  decode(text: Uint8Array): void {
+    for (let at = 0; at < text.length;) {
+      const room = this.room();
+      const part = text.subarray(at, at + Math.floor(room.length / GROUP_BYTES) * 4);
+      decodePlain(part, room);
+      this.advance(part.length / 4 * GROUP_BYTES);
+      at += part.length;
+    }
+  }
+
   /** All that was written. */
   finish(): Piece[] {
     this.#finishOne();
@@ -109,6 +124,8 @@ class Nowhere extends Output {
   override room(): Uint8Array {
     return Nowhere.#place;
   }
+
+  override decode(): void {}
 
   override advance(bytes: number): boolean {
     return Nowhere.#place.length - bytes < GROUP_BYTES;

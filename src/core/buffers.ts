@@ -3,7 +3,7 @@
  * the budget holds for the whole process, however many clients read slowly.
  */
 
-import { asciiWindows } from "./ascii.ts";
+import { plainLength } from "./base64_kernel.ts";
 
 /** Sizes in bytes. */
 export interface BuffersOptions {
@@ -74,7 +74,7 @@ export const buffers = new Buffers();
 /** Some bytes on their way. Whoever is handed one releases it when they are done with it. */
 export class Piece {
   #uses = 1;
-  #windows?: string[];
+  #plainLength?: number;
 
   /** @param bytes may lie in memory that is lent @param onReleased is called after the last use */
   constructor(readonly bytes: Uint8Array, private readonly onReleased?: () => void) {}
@@ -90,19 +90,9 @@ export class Piece {
     return copy;
   }
 
-  /**
-   * Its text, if it is one, in windows. Whoever looks for the end of a text and whoever decodes it share them,
-   * since making them is most of the work of both.
-   */
-  get windows(): readonly string[] {
-    return this.#windows ??= asciiWindows(this.bytes);
-  }
-
-  /** The windows for the last time. */
-  takeWindows(): readonly string[] {
-    const { windows } = this;
-    this.#windows = undefined;
-    return windows;
+  /** How many of its bytes are characters of base64, up to the first that is none. Looked at once. */
+  get plainLength(): number {
+    return this.#plainLength ??= plainLength(this.bytes);
   }
 
   /** Announces one more user. */

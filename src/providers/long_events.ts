@@ -3,7 +3,7 @@
  * `long_json.ts`: the text is handed out as it comes.
  */
 import { createParser } from "eventsource-parser";
-import { WINDOW_BYTES } from "../core/ascii.ts";
+import { asciiText } from "../core/ascii.ts";
 import { type Piece, type Pieces, piecesOf } from "../core/buffers.ts";
 import { type LongReply, readLong } from "./long_json.ts";
 
@@ -40,7 +40,7 @@ export async function readLongEvents(
 async function textOf(pieces: Pieces): Promise<string> {
   let text = "";
   for (let piece = await pieces.next(); piece; piece = await pieces.next()) {
-    text += piece.takeWindows().join("");
+    text += asciiText(piece.bytes);
     piece.release();
   }
   return text;
@@ -98,17 +98,19 @@ class Events {
   }
 
   /** Where a blank line ends in a piece. */
-  #endIn({ windows }: Piece): number | undefined {
-    for (const [index, text] of windows.entries()) {
-      for (let at = 0; at < text.length;) {
-        const newline = text.indexOf("\n", at);
-        const line = text.slice(at, newline < 0 ? undefined : newline);
-        const isBlank = this.#isBlank && (line === "" || line === "\r");
-        this.#isBlank = newline >= 0 || isBlank;
-        if (newline < 0) break;
-        if (isBlank) return index * WINDOW_BYTES + newline + 1;
-        at = newline + 1;
-      }
+  #endIn({ bytes, plainLength }: Piece): number | undefined {
+    // Base64 has no line breaks, and is most of what comes.
+    if (plainLength > 0) this.#isBlank = false;
+    if (plainLength === bytes.length) return undefined;
+    const text = asciiText(bytes.subarray(plainLength));
+    for (let at = 0; at < text.length;) {
+      const newline = text.indexOf("\n", at);
+      const line = text.slice(at, newline < 0 ? undefined : newline);
+      const isBlank = this.#isBlank && (line === "" || line === "\r");
+      this.#isBlank = newline >= 0 || isBlank;
+      if (newline < 0) return undefined;
+      if (isBlank) return plainLength + newline + 1;
+      at = newline + 1;
     }
   }
 }

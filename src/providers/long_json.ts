@@ -3,7 +3,7 @@
  * is handed out as it comes, and what stands around it is read as JSON when it has ended.
  */
 import { Failed } from "../core/failure.ts";
-import { asciiBytes, asciiText, firstOfAscii, joined } from "../core/ascii.ts";
+import { asciiBytes, asciiText, joined } from "../core/ascii.ts";
 import { Piece, type Pieces, piecesOf } from "../core/buffers.ts";
 
 /** A reply that was read to its end. */
@@ -204,8 +204,8 @@ class Unescaper {
   /** The text of a piece; `end` are the bytes from the closing quote on. */
   next(piece: Piece): { text: Piece; end?: Uint8Array } {
     const { bytes } = piece;
-    const special = this.#begun === "" ? firstOfAscii(piece.windows, ['"', "\\"]) : 0;
-    if (special < 0) return { text: piece };
+    const special = this.#begun === "" ? firstSpecial(piece) : 0;
+    if (special === undefined) return { text: piece };
     if (this.#begun === "" && bytes[special] === QUOTE) {
       return { end: bytes.slice(special), text: piece.part(0, special) };
     }
@@ -228,6 +228,13 @@ class Unescaper {
     });
     return { text: new Piece(asciiBytes(text)), end };
   }
+}
+
+/** Where the first quote or escape is. */
+function firstSpecial({ bytes, plainLength }: Piece): number | undefined {
+  if (plainLength === bytes.length) return undefined;
+  const found = asciiText(bytes.subarray(plainLength)).search(/["\\]/);
+  return found < 0 ? undefined : plainLength + found;
 }
 
 const encoder = new TextEncoder();
