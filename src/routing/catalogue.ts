@@ -1,5 +1,6 @@
 /** Which routes there are, as configured: providers, their models, the names by which callers ask for them. */
 import { canDo, type DiscoveredModel, type Model, operationOf, type Provider } from "../core/provider.ts";
+import { remembered } from "../core/remembered.ts";
 import type { Rewriting, Task } from "../core/request.ts";
 
 /** What an owner set for one task of a provider. */
@@ -248,6 +249,12 @@ function likeOf({ models, unlisted }: Provider, id: string): string | undefined 
   return models.find((model) => model.namesakes?.includes(id))?.id ?? unlisted?.like;
 }
 
-function aliasesOf(settings: TaskSettings): string[] {
-  return (settings.modelMap ?? "").split(/[,，]/).map((name) => name.trim()).filter(Boolean);
+function aliasesOf(settings: TaskSettings): readonly string[] {
+  return namesIn(settings.modelMap ?? "");
 }
+
+/** Every request looks at the aliases of all providers. */
+const namesIn = remembered(
+  (list): readonly string[] => list.split(/[,，]/).map((name) => name.trim()).filter(Boolean),
+  { most: 500, longest: 2000 },
+);
