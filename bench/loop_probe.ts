@@ -1,7 +1,7 @@
 /**
- * How long the gateway's event loop keeps others waiting under load: `/health` is asked at a fixed pace beside
- * it, and does nothing but answer. What that takes is the delay of the loop, and a little more; a gauge of the
- * process itself would say nothing of the time until it is heard.
+ * How long an event loop keeps others waiting under load: `/health` is asked at a fixed pace beside it, and does
+ * nothing but answer. What that takes is the delay of the loop, and a little more; a gauge of the process itself
+ * would say nothing of the time until it is heard.
  */
 import { percentile } from "./statistics.ts";
 
@@ -13,7 +13,7 @@ export interface LoopProbe {
   stop(): Promise<number>;
 }
 
-/** Starts to ask the gateway at `url`. */
+/** Starts to ask the target at `url`. */
 export function probeLoop(url: string): LoopProbe {
   const asked: Promise<number>[] = [];
   // Asked whether or not the one before was answered, so that a long delay is not seen just once.

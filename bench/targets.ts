@@ -8,7 +8,8 @@ import { PROJECT, startCommand } from "./start_task.ts";
 export const TARGETS = {
   upstream: "the upstream itself",
   bare: "bare streaming proxy",
-  node: "the same over node:http",
+  node: "bare proxy over node:http",
+  "node-disk": "bare proxy over node:http, storing",
   nginx: "nginx",
   relay: "ImgRouter, relay, nothing stored",
   "relay-disk": "ImgRouter, relay, stored on disk",
@@ -25,6 +26,8 @@ export interface Target extends Child {
   key: string;
   /** Resident memory after the start, in bytes. */
   rest: number;
+  /** Whether it answers `/health` itself, so that what that takes tells of its event loop. */
+  answers?: boolean;
   /** Folder on disk that it writes to. */
   dataDir?: string;
   /** Whether it stores pictures there. */
@@ -39,7 +42,12 @@ export interface StageOptions {
   gatewayFlags?: string[];
 }
 
-const SCRIPTS = { upstream: "upstream.ts", bare: "bare_proxy.ts", node: "node_proxy.ts" };
+const SCRIPTS = {
+  upstream: "upstream.ts",
+  bare: "bare_proxy.ts",
+  node: "node_proxy.ts",
+  "node-disk": "node_proxy.ts",
+};
 const CLIENT_KEY = "bench-client-key";
 const PROVIDER_KEY = "sk-bench-0000000000000000";
 /** At ten calls each, the default, enough for all that the cases have in flight. */
@@ -76,31 +84,45 @@ export class Stage implements AsyncDisposable {
     const env = passedOn();
     const at = { name, cwd: PROJECT, folder, env, readyAt: `${url}/health` };
     const base = { name, url, key: name === "backend" ? CLIENT_KEY : PROVIDER_KEY };
-    if (name === "upstream" || name === "bare" || name === "node") {
-      const script = join(import.meta.dirname!, SCRIPTS[name]);
+    if (isScript(name)) {
+      const dataDir = name === "node-disk" ? await dataFolder(folder, name) : undefined;
       const command = [
         Deno.execPath(),
         "run",
         "--no-check",
         "--allow-net=127.0.0.1",
-        script,
+        ...dataDir === undefined ? [] : [`--allow-write=${dataDir}`],
+        join(import.meta.dirname!, SCRIPTS[name]),
         String(port),
         upstream,
+        ...dataDir === undefined ? [] : [dataDir],
       ];
-      return await rested(base, await startChild({ ...at, command }));
+      const answers = SCRIPTS[name] === SCRIPTS.node;
+      return await rested(
+        { ...base, answers, dataDir, stores: dataDir !== undefined },
+        await startChild({ ...at, command }),
+      );
     }
     if (name === "nginx") {
       const command = await nginxCommand(join(folder, "nginx"), port, new URL(upstream).host);
       return await rested(base, await startChild({ ...at, command }));
     }
-    const dataDir = await Deno.makeTempDir({ dir: folder, prefix: `${name}-data-` });
+    const dataDir = await dataFolder(folder, name);
     Object.assign(env, gatewayVariables(name, { port, upstream, dataDir }));
     const command = await startCommand(env, this.options.gatewayFlags);
     return await rested(
-      { ...base, dataDir, stores: name !== "relay" },
+      { ...base, answers: true, dataDir, stores: name !== "relay" },
       await startChild({ ...at, command, readyAt: `${url}/health/ready` }),
     );
   }
+}
+
+function isScript(name: TargetName): name is keyof typeof SCRIPTS {
+  return name in SCRIPTS;
+}
+
+function dataFolder(folder: string, name: TargetName): Promise<string> {
+  return Deno.makeTempDir({ dir: folder, prefix: `${name}-data-` });
 }
 
 /** Whether nginx is installed; it is measured only where it is. */
