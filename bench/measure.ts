@@ -80,7 +80,8 @@ export async function measureCase(
     for (const { shot, faults } of running) if (faults.length === 0) await putLoad(load, shot, WARM_SECONDS);
   }
   for (let round = 0; round < Math.min(rounds, maxRounds); round++) {
-    for (const one of running) {
+    // Who follows whom changes, as one who writes to the disk leaves it in another state.
+    for (const one of round % 2 === 0 ? running : running.toReversed()) {
       if (one.faults.length > 0) continue;
       onRound(
         `${name} ${round + 1}/${Math.min(rounds, maxRounds)} ${one.lane.target} ${one.lane.variant ?? ""}`,
