@@ -1,7 +1,7 @@
 ;; Base64, sixteen characters at a time. Each function works on this module's own memory, and looks at whole
 ;; blocks: behind the last one there may be anything, as long as there is room for a block.
 (module
-  (memory (export "memory") 3)
+  (memory (export "memory") 2)
 
   ;; What tells which bytes are characters of base64. Each bit stands for a group of them: a byte is none of them
   ;; where its low and its high half have a bit in common. http://0x80.pl/notesen/2016-01-17-sse-base64-decoding.html

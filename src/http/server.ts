@@ -69,7 +69,7 @@ export async function listen(
   };
 }
 
-/** Deno's iterators of headers make a hundred times the garbage that this does. */
+/** An iterator of Deno's headers makes 20 KB of garbage for those of one reply. */
 function plainHeaders(headers: Headers): Record<string, string> {
   const plain: Record<string, string> = {};
   headers.forEach((value, name) => plain[name] = value);
