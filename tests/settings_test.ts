@@ -209,7 +209,7 @@ Deno.test("an edit of the file by hand takes effect at once, a faulty one is rep
   let changed = Promise.withResolvers<void>();
   using _seen = settings.subscribe(() => changed.resolve());
   const watching = settings.watch(stop.signal, {
-    settleMs: 5,
+    lookMs: 2,
     onFault: (found) => {
       faults.push(...found.map((fault) => fault.path));
       changed.resolve();

@@ -2,7 +2,7 @@
  * The settings of a running gateway: read by everyone, changed from the panel or by hand in the file, and
  * never replaced by something faulty.
  */
-import { basename, dirname } from "node:path";
+import { dirname } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { writeAtomic } from "../platform/atomic_file.ts";
 import { describeFault, type Fault } from "./fault.ts";
@@ -51,8 +51,8 @@ export interface WatchOptions {
   /** Is told what is wrong with an edit; the last good settings stay. */
   onFault?: (faults: Fault[]) => void;
   clock?: Clock;
-  /** How long a file must be left to settle after an event, in ms. @default 150 */
-  settleMs?: number;
+  /** How long after a look at the file comes the next, in ms. An edit is taken over after two. @default 400 */
+  lookMs?: number;
 }
 
 /** Live settings over one file. */
@@ -161,30 +161,29 @@ export class Settings {
     });
   }
 
-  /** Takes over edits of the file until the signal aborts. */
+  /**
+   * Takes over edits of the file until the signal aborts. It is looked at again and again: notifications don't come
+   * from network drives and some containers' mounts, and those of a folder come with each write of a database in it.
+   */
   async watch(
     signal: AbortSignal,
-    { onFault = () => {}, clock = systemClock, settleMs = 150 }: WatchOptions = {},
+    { onFault = () => {}, clock = systemClock, lookMs = 400 }: WatchOptions = {},
   ): Promise<void> {
-    if (signal.aborted) return;
     const { path } = this.#loaded;
-    await Deno.mkdir(dirname(path), { recursive: true });
-    // The folder is watched, not the file: editors and we ourselves put a new file in its place.
-    const watcher = Deno.watchFs(dirname(path), { recursive: false });
-    const stop = () => watcher.close();
-    signal.addEventListener("abort", stop, { once: true });
-    let settling: Promise<void> | undefined;
-    const settle = async () => {
-      await clock.sleep(settleMs, signal).catch(() => {});
-      settling = undefined;
-      if (!signal.aborted) await this.#alone(() => this.#reload(onFault));
-    };
-    await this.#alone(() => this.#reload(onFault));
-    for await (const { paths } of watcher) {
-      if (paths.some((changed) => basename(changed) === basename(path))) settling ??= settle();
+    const reload = () => this.#alone(() => this.#reload(onFault));
+    let before: string | undefined;
+    let taken: string | undefined;
+    await reload();
+    while (!signal.aborted) {
+      const state = await stateOf(path);
+      // Between two equal looks nobody was writing.
+      if (state === before && state !== taken) {
+        taken = state;
+        await reload();
+      }
+      before = state;
+      await clock.sleep(lookMs, signal).catch(() => {});
     }
-    await settling;
-    signal.removeEventListener("abort", stop);
   }
 
   /** Reads the file again unless it is in the state that was seen last: our own write, or an edit refused before. */
@@ -214,6 +213,16 @@ export class Settings {
     const turn = this.#queue.then(work);
     this.#queue = turn.catch(() => {});
     return turn;
+  }
+}
+
+/** Differs for each state that a file is left in. */
+async function stateOf(path: string): Promise<string> {
+  try {
+    const { ino, size, mtime } = await Deno.stat(path);
+    return `${ino} ${size} ${mtime?.getTime()}`;
+  } catch (error) {
+    return error instanceof Error ? error.name : "unreadable";
   }
 }
 

@@ -26,7 +26,7 @@ export class Buffers {
   constructor(
     private readonly options: BuffersOptions = {
       budget: 8 * MEBIBYTE,
-      large: 256 * KIBIBYTE,
+      large: 408 * KIBIBYTE,
       small: 32 * KIBIBYTE,
       spare: 8 * MEBIBYTE,
     },

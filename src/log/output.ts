@@ -3,6 +3,8 @@
  * our output is stuck the newest lines are dropped and counted instead of filling the memory.
  */
 
+import { type Clock, systemClock } from "../core/clock.ts";
+
 /** Where the bytes go; standard output is one. */
 export interface Sink {
   write(bytes: Uint8Array): Promise<number>;
@@ -14,17 +16,28 @@ export interface LineOutput extends AsyncDisposable {
   write(line: string): void;
 }
 
-/** @param options.maxWaiting how many lines may wait. */
+/** How lines are collected. */
+export interface LineOutputOptions {
+  clock?: Clock;
+  /** How long a line waits for company, in ms. */
+  gatherMs?: number;
+  /** How many lines may wait; beyond it new ones are dropped. */
+  maxWaiting?: number;
+}
+
+/** Makes an output to `sink`. */
 export function createLineOutput(
   sink: Sink,
-  { maxWaiting = 10_000 }: { maxWaiting?: number } = {},
+  { clock = systemClock, gatherMs = 20, maxWaiting = 10_000 }: LineOutputOptions = {},
 ): LineOutput {
+  const closing = new AbortController();
   let waiting: string[] = [];
   let dropped = 0;
   let writing: Promise<void> | undefined;
 
   async function writeAll() {
     while (waiting.length) {
+      await clock.sleep(gatherMs, closing.signal).catch(() => {});
       const lines = waiting;
       waiting = [];
       if (dropped) lines.push(`… ${dropped} lines of the log were dropped: its output is not being read`);
@@ -35,8 +48,8 @@ export function createLineOutput(
   }
 
   function start() {
-    // A microtask later, so that lines of one turn go together. A closed pipe must not end the gateway.
-    writing ??= Promise.resolve().then(writeAll).catch(() => {
+    // A closed pipe must not end the gateway.
+    writing ??= writeAll().catch(() => {
       waiting = [];
     }).finally(() => {
       writing = undefined;
@@ -51,6 +64,7 @@ export function createLineOutput(
       start();
     },
     async [Symbol.asyncDispose]() {
+      closing.abort();
       while (writing) await writing;
     },
   };

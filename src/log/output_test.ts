@@ -1,14 +1,22 @@
 import assert from "node:assert/strict";
+import { FakeClock } from "../testing/fake_clock.ts";
 import { createLineOutput } from "./output.ts";
 
-Deno.test("lines of one turn are written together, in order", async () => {
+const GATHER = 20;
+
+Deno.test("lines that come within a moment are written together, in order", async () => {
   const sink = recordingSink();
-  await using output = createLineOutput(sink);
+  const clock = new FakeClock();
+  await using output = createLineOutput(sink, { clock });
   output.write("one");
+  await clock.pass(GATHER - 1);
   output.write("two");
   assert.deepEqual(sink.writes, []);
-  await settled();
+  await clock.pass(1);
   assert.deepEqual(sink.writes, ["one\ntwo\n"]);
+  output.write("three");
+  await clock.pass(GATHER);
+  assert.deepEqual(sink.writes, ["one\ntwo\n", "three\n"]);
 });
 
 Deno.test("what waits is written when the output is closed", async () => {
@@ -22,10 +30,11 @@ Deno.test("what waits is written when the output is closed", async () => {
 
 Deno.test("a sink that takes a part at a time gets all of it", async () => {
   const sink = recordingSink({ most: 3 });
+  const clock = new FakeClock();
   {
-    await using output = createLineOutput(sink);
+    await using output = createLineOutput(sink, { clock });
     output.write("naïve cat");
-    await settled();
+    await clock.pass(GATHER);
     output.write("again");
   }
   assert.equal(new TextDecoder().decode(Uint8Array.from(sink.bytes)), "naïve cat\nagain\n");
@@ -34,10 +43,11 @@ Deno.test("a sink that takes a part at a time gets all of it", async () => {
 Deno.test("while nobody reads, lines are dropped and counted", async () => {
   const reading = Promise.withResolvers<void>();
   const sink = recordingSink({ until: reading.promise });
+  const clock = new FakeClock();
   {
-    await using output = createLineOutput(sink, { maxWaiting: 2 });
+    await using output = createLineOutput(sink, { clock, maxWaiting: 2 });
     output.write("first");
-    await settled();
+    await clock.pass(GATHER);
     for (let i = 0; i < 10; i++) output.write(`line ${i}`);
     reading.resolve();
   }
@@ -47,11 +57,12 @@ Deno.test("while nobody reads, lines are dropped and counted", async () => {
 Deno.test("a closed pipe loses lines and nothing else", async () => {
   let broken = true;
   const sink = recordingSink();
+  const clock = new FakeClock();
   const output = createLineOutput({
     write: (bytes) => broken ? Promise.reject(new Deno.errors.BrokenPipe("closed")) : sink.write(bytes),
-  });
+  }, { clock });
   output.write("lost");
-  await settled();
+  await clock.pass(GATHER);
   broken = false;
   output.write("found");
   await output[Symbol.asyncDispose]();
@@ -72,8 +83,4 @@ function recordingSink({ most = Infinity, until = Promise.resolve() } = {}) {
       return taken.length;
     },
   };
-}
-
-async function settled() {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
 }
