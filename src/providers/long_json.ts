@@ -4,6 +4,7 @@
  */
 import { Failed } from "../core/failure.ts";
 import { asciiBytes, asciiText, joined } from "../core/ascii.ts";
+import { plainLength } from "../core/base64_kernel.ts";
 import { Piece, type Pieces, piecesOf } from "../core/buffers.ts";
 
 /** A reply that was read to its end. */
@@ -27,6 +28,8 @@ const QUOTE = 0x22;
 const COMMA = 0x2c;
 /** Texts that are shorter are not worth the trouble. */
 const LONG = 64 * 1024;
+/** Most replies begin to tell of their image in so many bytes. */
+const FIRST_LOOK = 2048;
 /** More than any picture that a client could be told of in one reply. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
@@ -52,14 +55,19 @@ export async function readLong(pieces: Pieces, total?: number): Promise<ShortRep
       seen.push(piece);
       length += piece.bytes.length;
       if (length > MAX_BYTES) throw endless();
-      text += asciiText(piece.bytes);
-      const { opening, scanned } = findLong(text);
+      let opening = text === "" ? openingIn(piece.bytes) : undefined;
+      if (opening === undefined) {
+        const found = findLong(text += asciiText(piece.bytes));
+        opening = found.opening;
+        if (opening === undefined) {
+          text = text.slice(found.scanned);
+          start += found.scanned;
+        }
+      }
       if (opening !== undefined) {
         const first = start + opening + 1;
         return longReply(takeHead(seen, first), seen.splice(0), pieces, total && total - first);
       }
-      text = text.slice(scanned);
-      start += scanned;
     }
   } catch (error) {
     pieces.cancel(error);
@@ -80,6 +88,14 @@ function takeHead(pieces: Piece[], length: number): Uint8Array {
     left -= head.at(-1)!.length;
   }
   return joined(head);
+}
+
+/** Where a long text of plain base64 begins early in a piece, as in most replies; saves a string of all of it. */
+function openingIn(bytes: Uint8Array): number | undefined {
+  const { scanned } = findLong(asciiText(bytes.subarray(0, FIRST_LOOK)));
+  const isLong = bytes[scanned] === QUOTE &&
+    plainLength(bytes.subarray(scanned + 1, scanned + 2 + LONG)) > LONG;
+  return isLong ? scanned : undefined;
 }
 
 /** Looks for a text whose end is further away than `LONG`; `scanned` is where to go on looking. */
