@@ -12,7 +12,7 @@ import { plainLength } from "../src/core/base64_kernel.ts";
 import { Piece } from "../src/core/buffers.ts";
 
 const [port, upstream, folder] = Deno.args;
-const PIECE = 256 * 1024;
+const PIECE = 408 * 1024;
 const BEGINNING = '"b64_json":"';
 
 createServer(async (request, reply) => {
