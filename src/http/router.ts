@@ -3,6 +3,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
+import { v7 as timeOrderedUuid } from "uuid";
 import { Failed } from "../core/failure.ts";
 import { logger, withRequestId } from "../log/log.ts";
 import type { AdminParts } from "./api/admin.ts";
@@ -68,7 +69,7 @@ function newApp(): EdgeApp {
 
 /** What every request passes before its route, and what answers where there is no route or it fails. */
 function addPassage(app: EdgeApp, edge: Edge): EdgeApp {
-  app.use(requestId({ limitLength: 128, generator: () => `req_${crypto.randomUUID().replaceAll("-", "")}` }));
+  app.use(requestId({ limitLength: 128, generator: newRequestId }));
   app.use((c, next) =>
     withRequestId(c.get("requestId"), async () => {
       await next();
@@ -98,6 +99,11 @@ function addPassage(app: EdgeApp, edge: Edge): EdgeApp {
   app.notFound((c) => told(c, notFound(c.req.path)));
   app.onError((error, c) => told(c as EdgeContext, error));
   return app;
+}
+
+/** Ids rise with time, so that the database appends to its index of them; random ones would write a page each. */
+function newRequestId(): string {
+  return `req_${timeOrderedUuid().replaceAll("-", "")}`;
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
