@@ -29,7 +29,8 @@ createServer(async (request, reply) => {
       body: sent.length > 0 ? new Blob(sent as Uint8Array<ArrayBuffer>[]) : undefined,
       signal: gone.signal,
     });
-    reply.writeHead(status, Object.fromEntries(given));
+    given.forEach((value, name) => reply.setHeader(name, value));
+    reply.writeHead(status);
     using picture = folder === undefined ? undefined : await Picture.create(folder);
     if (body) await pass(body, reply, picture);
     reply.end();

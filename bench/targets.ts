@@ -43,10 +43,10 @@ export interface StageOptions {
 }
 
 const SCRIPTS = {
-  upstream: "upstream.ts",
-  bare: "bare_proxy.ts",
-  node: "node_proxy.ts",
-  "node-disk": "node_proxy.ts",
+  upstream: { file: "upstream.ts", answers: false },
+  bare: { file: "bare_proxy.ts", answers: false },
+  node: { file: "node_proxy.ts", answers: true },
+  "node-disk": { file: "node_proxy.ts", answers: true },
 };
 const CLIENT_KEY = "bench-client-key";
 const PROVIDER_KEY = "sk-bench-0000000000000000";
@@ -85,6 +85,7 @@ export class Stage implements AsyncDisposable {
     const at = { name, cwd: PROJECT, folder, env, readyAt: `${url}/health` };
     const base = { name, url, key: name === "backend" ? CLIENT_KEY : PROVIDER_KEY };
     if (isScript(name)) {
+      const { file, answers } = SCRIPTS[name];
       const dataDir = name === "node-disk" ? await dataFolder(folder, name) : undefined;
       const command = [
         Deno.execPath(),
@@ -92,12 +93,11 @@ export class Stage implements AsyncDisposable {
         "--no-check",
         "--allow-net=127.0.0.1",
         ...dataDir === undefined ? [] : [`--allow-write=${dataDir}`],
-        join(import.meta.dirname!, SCRIPTS[name]),
+        join(import.meta.dirname!, file),
         String(port),
         upstream,
         ...dataDir === undefined ? [] : [dataDir],
       ];
-      const answers = SCRIPTS[name] === SCRIPTS.node;
       return await rested(
         { ...base, answers, dataDir, stores: dataDir !== undefined },
         await startChild({ ...at, command }),

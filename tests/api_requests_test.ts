@@ -26,6 +26,14 @@ Deno.test("a request is listed with its attempts as soon as it has ended", async
   ]);
 });
 
+Deno.test("ids of requests rise with time, so that a database appends them", async () => {
+  await using gateway = await startGateway();
+  const ids: string[] = [];
+  for (let i = 0; i < 5; i++) ids.push(await paint(gateway, "a quiet harbour"));
+  assert.deepEqual(ids, ids.toSorted());
+  assert.equal(new Set(ids).size, ids.length);
+});
+
 Deno.test("one request shows its attempts, notes and pictures", async () => {
   await using gateway = await startGateway();
   const admin = await adminOf(gateway);
