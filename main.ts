@@ -10,7 +10,10 @@ if (!loaded.ok) exitWith(loaded.faults);
 const { logLevel, logFormat } = loaded.config.system;
 const log = configureLog({ level: logLevel, format: logFormat });
 const app = await createApp({ loaded, ring: log.ring });
-if ("faults" in app) exitWith(app.faults);
+if ("faults" in app) {
+  await log[Symbol.asyncDispose]();
+  exitWith(app.faults);
+}
 
 // One request's fault must not end all others, which may have been paid for.
 globalThis.addEventListener("unhandledrejection", (event) => {

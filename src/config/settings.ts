@@ -170,20 +170,22 @@ export class Settings {
     { onFault = () => {}, clock = systemClock, lookMs = 400 }: WatchOptions = {},
   ): Promise<void> {
     const { path } = this.#loaded;
-    const reload = () => this.#alone(() => this.#reload(onFault));
+    // Not waited for: what a listener throws is reported as unhandled, and ends no watching.
+    const reload = () => void this.#alone(() => this.#reload(onFault));
     let before: string | undefined;
     let taken: string | undefined;
-    await reload();
+    reload();
     while (!signal.aborted) {
       const state = await stateOf(path);
       // Between two equal looks nobody was writing.
       if (state === before && state !== taken) {
         taken = state;
-        await reload();
+        reload();
       }
       before = state;
       await clock.sleep(lookMs, signal).catch(() => {});
     }
+    await this.#queue;
   }
 
   /** Reads the file again unless it is in the state that was seen last: our own write, or an edit refused before. */
