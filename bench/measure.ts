@@ -63,7 +63,7 @@ interface Running {
 }
 
 /** By then the engine has compiled what is run often, as it has in a process that runs for days. */
-const WARM_SECONDS = 5;
+const WARM_SECONDS = 10;
 const SETTLE_WITHIN = 30_000;
 
 /** Measures a case. `onRound` hears of each measurement. */
