@@ -26,6 +26,7 @@ export class Buffers {
   constructor(
     private readonly options: BuffersOptions = {
       budget: 8 * MEBIBYTE,
+      // As much as the HTTP client reads at a time; of a smaller one each reading would leave a rest for another.
       large: 408 * KIBIBYTE,
       small: 32 * KIBIBYTE,
       spare: 8 * MEBIBYTE,
