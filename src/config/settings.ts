@@ -174,7 +174,6 @@ export class Settings {
     const reload = () => void this.#alone(() => this.#reload(onFault));
     let before: string | undefined;
     let taken: string | undefined;
-    reload();
     while (!signal.aborted) {
       const state = await stateOf(path);
       // Between two equal looks nobody was writing.

@@ -223,7 +223,7 @@ Deno.test("a disk that never answers holds nobody up, and keeps little of what i
   await clock.pass(2000);
   await running;
   await clock.sleeping(2000, 0);
-  assert.equal(buffers.isScarce, false);
+  assert.ok(buffers.lent <= 12 * 408 * 1024, `${buffers.lent} bytes are lent`);
   disk.goOn();
 });
 

@@ -55,19 +55,14 @@ export async function readLong(pieces: Pieces, total?: number): Promise<ShortRep
       seen.push(piece);
       length += piece.bytes.length;
       if (length > MAX_BYTES) throw endless();
-      let opening = text === "" ? openingIn(piece.bytes) : undefined;
-      if (opening === undefined) {
-        const found = findLong(text += asciiText(piece.bytes));
-        opening = found.opening;
-        if (opening === undefined) {
-          text = text.slice(found.scanned);
-          start += found.scanned;
-        }
-      }
+      const early = text === "" ? findEarly(piece.bytes) : undefined;
+      const { opening, scanned } = early ?? findLong(text += asciiText(piece.bytes));
       if (opening !== undefined) {
         const first = start + opening + 1;
         return longReply(takeHead(seen, first), seen.splice(0), pieces, total && total - first);
       }
+      text = text.slice(scanned);
+      start += scanned;
     }
   } catch (error) {
     pieces.cancel(error);
@@ -90,12 +85,12 @@ function takeHead(pieces: Piece[], length: number): Uint8Array {
   return joined(head);
 }
 
-/** Where a long text of plain base64 begins early in a piece, as in most replies; saves a string of all of it. */
-function openingIn(bytes: Uint8Array): number | undefined {
+/** Looks for a long text of plain base64 that begins early in a piece, as most do; saves a string of all of it. */
+function findEarly(bytes: Uint8Array): ReturnType<typeof findLong> | undefined {
   const { scanned } = findLong(asciiText(bytes.subarray(0, FIRST_LOOK)));
   const isLong = bytes[scanned] === QUOTE &&
     plainLength(bytes.subarray(scanned + 1, scanned + 2 + LONG)) > LONG;
-  return isLong ? scanned : undefined;
+  return isLong ? { opening: scanned, scanned } : undefined;
 }
 
 /** Looks for a text whose end is further away than `LONG`; `scanned` is where to go on looking. */

@@ -50,9 +50,11 @@ export function scriptedPieces(parts: readonly Uint8Array[], failure?: unknown):
       const part = cancelled.length > 0 ? undefined : rest.shift();
       if (part) {
         const buffer = buffers.take();
-        new Uint8Array(buffer).set(part);
+        const held = part.subarray(0, buffer.byteLength);
+        if (held.length < part.length) rest.unshift(part.subarray(held.length));
+        new Uint8Array(buffer).set(held);
         // Held however little it is, so that no use of it can be forgotten unseen.
-        return new Piece(new Uint8Array(buffer, 0, part.length), () => buffers.give(buffer));
+        return new Piece(new Uint8Array(buffer, 0, held.length), () => buffers.give(buffer));
       }
       if (failure !== undefined && cancelled.length === 0) throw failure;
     },
